@@ -1,0 +1,85 @@
+# Two commands do everything in an empty clone: `make run` and `make test`.
+# `make` alone lists the rest.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+bin := .venv/bin
+services := $(notdir $(wildcard services/*))
+timed := tools/timed
+pytest := $(bin)/python -m pytest
+python := glassware tests tools docs $(addprefix services/,$(services))
+
+# The tools of the virtualenv are found by the programs that the targets start.
+export PATH := $(CURDIR)/$(bin):$(PATH)
+
+##@ Run
+
+run: setup ## start auth, tasks and archives with their databases; Ctrl-C stops them
+	@$(bin)/glassware run
+
+tour: setup ## walk through the main job on the running suite, or on one of its own
+	@$(bin)/glassware tour
+
+##@ Check
+
+test: setup ## check everything: style, types, layers, every test (two workers)
+	@$(timed) lint $(MAKE) lint
+	@$(timed) tests $(pytest) -n 2 -m "not readers" --durations=5 --durations-min=1
+
+test-readers: setup ## read the archives with foreign programs (unzip, bsdtar, 7zz)
+	@which unzip bsdtar 7zz >/dev/null || tools/apt unzip libarchive-tools 7zip || { \
+		echo "Type this, then try again: sudo apt-get install unzip libarchive-tools 7zip"; exit 1; }
+	@$(timed) readers $(pytest) -m readers
+
+lint: setup ## style, types and layers only
+	@$(timed) ruff $(bin)/ruff check $(python)
+	@$(timed) format $(bin)/ruff format --check $(python)
+	@$(timed) mypy $(bin)/mypy
+	@$(timed) layers $(bin)/lint-imports --no-logo
+
+format: setup ## rewrite the code in the house's style
+	@$(bin)/ruff check --fix $(python)
+	@$(bin)/ruff format $(python)
+
+coverage: setup ## run the tests and list the lines that none of them reaches
+	@$(bin)/coverage run -m pytest -m "not readers"
+	@$(bin)/coverage report
+
+count: setup ## lines of own code, part by part
+	@$(bin)/python tools/count.py
+
+##@ Make
+
+docs: setup ## build the documentation; a warning is an error
+	@$(timed) docs $(bin)/sphinx-build -q -n -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+setup: ## the virtualenv with all that is locked; nothing to do when nothing changed
+	@tools/setup
+
+# The local projects are installed from here, so they are left out of the locks. A service's lock
+# is held to dev.txt: what is shipped is what was tested.
+compile := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	--fork-strategy fewest --custom-compile-command "make lock" \
+	--no-emit-package glassware $(addprefix --no-emit-package glassware-,$(services)) $(UPGRADE)
+
+lock: setup ## pin all dependencies anew where setup.cfg asks for it (UPGRADE=--upgrade for all)
+	@$(compile) requirements/dev.in -o requirements/dev.txt
+	@$(compile) --resolution lowest-direct requirements/min.in -o requirements/min.txt
+	@for service in $(services); do \
+		(cd services/$$service && $(compile) -c ../../requirements/dev.txt requirements.in -o requirements.txt) || exit; \
+	done
+	@grep -c '^[a-z].*==' requirements/*.txt services/*/requirements.txt
+
+clean: ## remove what was built; .venv and the data under var/ stay
+	@rm -rf build dist .coverage .hypothesis .import_linter_cache .mypy_cache \
+		.pytest_cache .ruff_cache .tox docs/_build services/*/build services/*/dist
+	@find $(python) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -f tools/help.awk $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run tour test test-readers lint format coverage count docs setup lock clean help

@@ -1,0 +1,53 @@
+"""Conditional requests (RFC 9110 section 13): strong ETags, and no change without If-Match.
+
+A tag is ``"<version>-<representation>"``: the first half tells versions of the item apart, the
+second its media types, sparse fields and the release that wrote them. A change is a change of the
+item, so If-Match compares the first half only: one may read XML and patch JSON.
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+from flask import request
+
+from glassware.api.api import acceptable
+from glassware.api.runtime import runtime
+from glassware.problems import ConditionRequiredProblem, StaleProblem
+
+
+def digest(*parts: object) -> str:
+    return blake2b("\0".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+
+
+def version(item: Any) -> str:
+    return digest(item.id, item.version)
+
+
+def tag(item: Any) -> str:
+    """Return the strong ETag, with its quotes, of the representation now asked for."""
+    form = digest(acceptable(), request.args.get("fields"), runtime().release, request.host)
+    return f'"{version(item)}-{form}"'
+
+
+def matches(given: str) -> bool:
+    """Whether If-None-Match names the representation; weak comparison, as it asks for."""
+    return request.if_none_match.contains_weak(given.strip('"'))
+
+
+def require_match(item: Any) -> None:
+    """Raise ConditionRequiredProblem without If-Match, StaleProblem where it names no current tag.
+
+    Weak tags never match (RFC 9110 section 13.1.1).
+    """
+    if "If-Match" not in request.headers:
+        raise ConditionRequiredProblem(
+            "A change must say which version it changes: send If-Match with the ETag."
+        )
+    current = version(item)
+    given = {each.partition("-")[0] for each in request.if_match.as_set()}
+    if not request.if_match.star_tag and current not in given:
+        raise StaleProblem(
+            "The item has changed since that version was read.", headers={"ETag": tag(item)}
+        )

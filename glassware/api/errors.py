@@ -1,0 +1,138 @@
+"""Every error becomes a problem, rendered here and nowhere else."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, request
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.routing import RequestRedirect
+
+from glassware.api.runtime import runtime
+from glassware.media import json, negotiate, problem
+from glassware.observe import context
+from glassware.observe.logging import event
+from glassware.problems import (
+    ConflictProblem,
+    InternalProblem,
+    MethodNotAllowedProblem,
+    MisdirectedHostProblem,
+    NotFoundProblem,
+    Problem,
+    StaleProblem,
+    TooLargeProblem,
+    UnavailableProblem,
+    tree,
+)
+
+PROBLEM_JSON, PROBLEM_XML = "application/problem+json", "application/problem+xml"
+XML_WISHES = {PROBLEM_XML, "application/xml", "text/xml"}
+WISHES = [PROBLEM_JSON, "application/json", PROBLEM_XML, "application/xml", "text/xml"]
+log = logging.getLogger(__name__)
+
+
+def install(app: Flask) -> None:
+    """Register the handlers in Flask's own registry."""
+    app.register_error_handler(Problem, render)
+    app.register_error_handler(HTTPException, from_http)
+    app.register_error_handler(StaleDataError, from_stale)
+    app.register_error_handler(IntegrityError, from_conflict)
+    app.register_error_handler(OperationalError, from_outage)
+    app.register_error_handler(PoolTimeout, from_outage)
+    app.register_error_handler(Exception, from_fault)
+
+
+def render(error: Problem) -> Response:
+    """Return the problem in the medium asked for, JSON where none of ours is."""
+    parts = runtime()
+    document = error.document(
+        base=public_url(),
+        service=parts.service,
+        request_id=context.current().request_id,
+        instance=request.path,
+    )
+    if error.media_type:
+        body, media = json.dumps(document), error.media_type
+    elif negotiate.choose(request.headers.get("Accept"), WISHES) in XML_WISHES:
+        body, media = problem.to_xml(document), PROBLEM_XML
+    else:
+        body, media = json.dumps(document), PROBLEM_JSON
+    response = Response(body, status=error.status, headers=error.headers, content_type=media)
+    response.vary.add("Accept")
+    return response
+
+
+def public_url() -> str:
+    """Return the URL that callers know the service by; nothing for a host that is not ours."""
+    configured: str = runtime().config["service.public_url"]
+    try:
+        return (configured or request.host_url).rstrip("/")
+    except SecurityError:
+        return ""
+
+
+def from_http(error: HTTPException) -> Any:
+    """Translate what Flask and werkzeug raise."""
+    if isinstance(error, RequestRedirect) or error.code is None:
+        return error
+    if isinstance(error, SecurityError):
+        return render(MisdirectedHostProblem("The Host header does not name this service."))
+    if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = sorted(getattr(error, "valid_methods", None) or ())
+        return render(
+            MethodNotAllowedProblem(
+                f"{request.method[:20]} is not possible here.",
+                allowed=allowed,
+                headers={"Allow": ", ".join(allowed)},
+            )
+        )
+    if error.code == HTTPStatus.NOT_FOUND:
+        return render(NotFoundProblem("There is no resource at this URL."))
+    if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        limit = runtime().config["server.max_body"]
+        return render(TooLargeProblem(f"The body is larger than {limit} bytes.", limit=limit))
+    return render(with_status(error.code, error.description))
+
+
+def with_status(code: int, detail: str | None) -> Problem:
+    """Return the problem of a status; a plain one where none is declared for it."""
+    kind = next((kind for kind in tree() if kind.status == code), None)
+    if kind is not None:
+        return kind(detail)
+    plain = Problem(detail)
+    plain.status, plain.title = code, HTTPStatus(code).phrase
+    return plain
+
+
+def from_stale(_error: StaleDataError) -> Response:
+    rollback()
+    return render(StaleProblem("Somebody else changed the item at this very moment."))
+
+
+def from_conflict(error: IntegrityError) -> Response:
+    rollback()
+    event(log, "write_conflicted", level=logging.WARNING, kind=type(error.orig).__name__)
+    return render(ConflictProblem("It contradicts an item that is already there."))
+
+
+def from_outage(error: Exception) -> Response:
+    rollback()
+    event(log, "database_failed", level=logging.ERROR, exc_info=error)
+    return render(UnavailableProblem("The database does not answer.", headers={"Retry-After": "2"}))
+
+
+def from_fault(error: Exception) -> Response:
+    """Log the fault with its trace and say nothing of it to the caller but the request id."""
+    rollback()
+    event(log, "request_failed", level=logging.ERROR, exc_info=error)
+    return render(InternalProblem("The service failed; its log has the story of this request id."))
+
+
+def rollback() -> None:
+    if (database := runtime().database) is not None:
+        database.session.rollback()

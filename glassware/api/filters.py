@@ -1,0 +1,86 @@
+"""Typed filters and sparse fields: ``?done=true&due_to[lt]=2026-12-01T00:00:00Z&fields=title``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from flask_marshmallow import Schema
+from marshmallow import ValidationError
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+from glassware.problems import InvalidParameterProblem
+
+Column = InstrumentedAttribute[Any]
+#: The operators of a filter: ``""`` is the plain ``?name=value``.
+Filter = Mapping[str, Callable[[Column, Any], ColumnElement[bool]]]
+
+exact: Filter = {"": lambda column, value: column == value}
+range_: Filter = {
+    **exact,
+    "lt": lambda column, value: column < value,
+    "lte": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "gte": lambda column, value: column >= value,
+}
+contains: Filter = {
+    **exact,
+    "contains": lambda column, value: column.icontains(value, autoescape=True),
+}
+
+
+def parameter_names(filters: Mapping[str, Filter]) -> Iterator[str]:
+    """Yield the query parameters that the filters answer to."""
+    for name, operators in filters.items():
+        for operator in operators:
+            yield f"{name}[{operator}]" if operator else name
+
+
+def column_of(model: Any, schema: Schema, name: str) -> Column:
+    """Return the model's column behind a field of the schema."""
+    column: Column = getattr(model, schema.fields[name].attribute or name)
+    return column
+
+
+def conditions(
+    args: Mapping[str, str], filters: Mapping[str, Filter], schema: Schema, model: Any
+) -> list[ColumnElement[bool]]:
+    """Return the conditions that the query asks for, each value read by the field of its name.
+
+    Raises InvalidParameterProblem for a value that the field refuses.
+    """
+    found = []
+    for name, operators in filters.items():
+        for operator, condition in operators.items():
+            parameter = f"{name}[{operator}]" if operator else name
+            if parameter in args:
+                value = read(schema, name, parameter, args[parameter])
+                found.append(condition(column_of(model, schema, name), value))
+    return found
+
+
+def read(schema: Schema, name: str, parameter: str, text: str) -> Any:
+    try:
+        return schema.fields[name].deserialize(text)
+    except ValidationError as error:
+        messages = [str(message) for message in error.messages]
+        raise InvalidParameterProblem(
+            f"The parameter {parameter!r} has a value that it cannot take.",
+            errors={parameter: messages},
+        ) from None
+
+
+def chosen_fields(schema: type[Schema], fields: str | None) -> Sequence[str] | None:
+    """Return the names in ``?fields=a,b``, None for all. Raises InvalidParameterProblem."""
+    if fields is None:
+        return None
+    known = {name for name, field in schema().dump_fields.items()}
+    chosen = fields.split(",")
+    unknown = sorted(set(chosen) - known)
+    if unknown:
+        raise InvalidParameterProblem(
+            f"There is no field {unknown[0][:100]!r} here.",
+            errors={"fields": [f"Known fields: {', '.join(sorted(known))}."]},
+        )
+    return chosen

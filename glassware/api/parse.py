@@ -1,0 +1,91 @@
+"""From the bytes of a request to validated data: media type, then reader, then schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Request
+from marshmallow import Schema, ValidationError
+
+from glassware.media import json, xml
+from glassware.problems import InvalidProblem, MalformedBodyProblem, UnsupportedMediaTypeProblem
+
+JSON, XML, MERGE = "application/json", "application/xml", "application/merge-patch+json"
+FORM = "application/x-www-form-urlencoded"
+
+#: How much of a caller's text goes back into a problem.
+MAX_NAME, MAX_ERRORS = 100, 50
+
+
+def read_json(body: bytes, _schema: Schema) -> Any:
+    return json.loads(body)
+
+
+def read_form(body: bytes, _schema: Schema) -> dict[str, str]:
+    """Read a form; RFC 6749 section 3.2 forbids a parameter twice."""
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=50, errors="strict")
+    except ValueError as error:
+        raise MalformedBodyProblem(f"The body is not a form: {error}.") from None
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise MalformedBodyProblem("A parameter is given twice; give each once.")
+    return form
+
+
+READERS: Mapping[str, Callable[[bytes, Schema], Any]] = {
+    JSON: read_json,
+    MERGE: read_json,
+    XML: xml.loads,
+    "text/xml": xml.loads,
+    FORM: read_form,
+}
+
+
+def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
+    """Read the body by its Content-Type, not yet validated.
+
+    Raises UnsupportedMediaTypeProblem and MalformedBodyProblem.
+    """
+    kind = request.mimetype
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if kind not in supported or charset not in ("utf-8", "utf8", "us-ascii"):
+        headers = {"Accept-Patch" if request.method == "PATCH" else "Accept": ", ".join(supported)}
+        raise UnsupportedMediaTypeProblem(
+            f"A body of type {request.content_type or 'nothing'!r} is not read here.",
+            supported=list(supported),
+            headers=headers,
+        )
+    data = request.get_data(cache=False)
+    if not data.strip():
+        raise MalformedBodyProblem("The body is empty; it must hold the document.")
+    return READERS[kind](data, schema)
+
+
+def load(schema: Schema, data: Any) -> dict[str, Any]:
+    """Validate against the schema. Raises InvalidProblem with a message per field."""
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except ValidationError as error:
+        raise invalid(error.messages_dict) from None
+    return loaded
+
+
+def invalid(messages: Mapping[Any, Any]) -> InvalidProblem:
+    """Return the problem for marshmallow's nested messages, flattened to dotted names."""
+    errors = dict(list(flat(messages))[:MAX_ERRORS])
+    names = ", ".join(list(errors)[:3])
+    return InvalidProblem(f"The content is not valid: see `errors` ({names}).", errors=errors)
+
+
+def flat(messages: Any, prefix: str = "") -> Iterator[tuple[str, list[str]]]:
+    """Yield ``("entries.0.name", ["Missing data."])`` for nested messages."""
+    if isinstance(messages, Mapping):
+        for name, inner in messages.items():
+            step = "" if name == "_schema" else f".{str(name)[:MAX_NAME]}"
+            yield from flat(inner, prefix + step)
+    else:
+        texts = messages if isinstance(messages, list) else [messages]
+        yield prefix.removeprefix(".") or "body", [str(text)[:500] for text in texts]

@@ -1,0 +1,134 @@
+"""A resource: what an author declares, and the one way of every request through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from flask import Response, request
+from flask_marshmallow import Schema
+
+from glassware.api import parse
+from glassware.api.api import BaseResource, acceptable
+from glassware.api.runtime import runtime
+from glassware.auth import ANONYMOUS, Policy, Principal
+from glassware.problems import InvalidParameterProblem, UnauthorizedProblem, UnknownParameterProblem
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+Result = Any
+
+
+class Resource(BaseResource):
+    """A URL with methods. Declare ``path`` and ``policy``; write ``get``, ``post`` and so on.
+
+    A method takes the caller, then ``data`` where ``body`` names a schema for it, then the ids of
+    the path by name. It returns an object for the ``answers`` schema to dump, or a plain document,
+    or ``(value, status)`` or ``(value, status, headers)``, or None (204), or a Flask response.
+    What it did to the database is committed once the answer has been made.
+    """
+
+    path: ClassVar[str]
+    policy: ClassVar[Policy | Mapping[str, Policy]]
+    #: The schema of the body of each POST, PUT and PATCH, and the media types it is read from.
+    body: ClassVar[type[Schema] | None] = None
+    reads: ClassVar[tuple[str, ...]] = (parse.JSON, parse.XML)
+    #: The schema of the answer.
+    answers: ClassVar[type[Schema] | None] = None
+    #: The media types that it makes besides JSON and XML.
+    makes: ClassVar[tuple[str, ...]] = ()
+    #: The query parameters that it knows.
+    parameters: ClassVar[frozenset[str]] = frozenset()
+    #: The hook that a class must have for a method to exist, where it is not named as the method.
+    hooks: ClassVar[Mapping[str, str]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        offered = cls.methods or set()
+        cls.methods = {m for m in offered if hasattr(cls, cls.hooks.get(m, m.lower()))}
+
+    @classmethod
+    def policy_for(cls, method: str) -> Policy | None:
+        """Return the policy of a method; HEAD goes by GET's."""
+        if isinstance(cls.policy, Policy):
+            return cls.policy
+        return cls.policy.get("GET" if method == "HEAD" else method)
+
+    def dispatch_request(self, **ids: Any) -> Response | tuple[Any, int, dict[str, str]]:
+        """Admit the caller, check the parameters, call the method, make the answer, commit."""
+        acceptable(self.makes)
+        method = "GET" if request.method == "HEAD" else request.method
+        who = self.admit(method)
+        check_parameters(self.known_parameters())
+        answer = self.represent(self.call(method, who, ids))
+        if method not in SAFE:
+            commit()
+        return answer
+
+    def admit(self, method: str) -> Principal:
+        """Return the caller. A public resource does not look at credentials at all."""
+        policy = self.policy_for(method)
+        if policy is None:
+            raise UnauthorizedProblem()
+        if policy.is_public:
+            return ANONYMOUS
+        header = request.headers.get("Authorization")
+        who = runtime().verifier.principal(header) or ANONYMOUS
+        request.environ["glassware.principal"] = who
+        policy.admit(who)
+        return who
+
+    def known_parameters(self) -> frozenset[str]:
+        return self.parameters
+
+    def call(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Result:
+        handler = getattr(self, method.lower())
+        if self.body is None or method not in ("POST", "PUT", "PATCH"):
+            return handler(who, **ids)
+        schema = self.body()
+        data = parse.load(schema, parse.body(request, schema, self.reads))
+        return handler(who, data, **ids)
+
+    def represent(self, result: Result) -> Response | tuple[Any, int, dict[str, str]]:
+        """Dump the result by ``answers``; raise nothing after the commit."""
+        if isinstance(result, Response):
+            return result
+        value, status, headers = complete(result)
+        flush()
+        if value is None:
+            return Response(status=204 if status == 200 else status, headers=headers)
+        return (self.answers().dump(value) if self.answers else value), status, headers
+
+
+def complete(result: Result) -> tuple[Any, int, dict[str, str]]:
+    """Return ``(value, status, headers)`` for whatever of it a method returned."""
+    if not isinstance(result, tuple):
+        return result, 200, {}
+    value, status, *headers = result
+    return value, status, headers[0] if headers else {}
+
+
+def check_parameters(known: frozenset[str]) -> None:
+    """Raise for a query parameter that is unknown, given twice, or holds control characters."""
+    for name, values in request.args.lists():
+        if name not in known:
+            raise UnknownParameterProblem(
+                f"There is no parameter {name[: parse.MAX_NAME]!r} here.", known=sorted(known)
+            )
+        if len(values) > 1:
+            raise InvalidParameterProblem("A parameter is given twice.", errors={name: ["Twice."]})
+        if not values[0].isprintable() or "\ufffd" in values[0]:
+            message = "Not printable UTF-8 text."
+            raise InvalidParameterProblem(
+                f"The parameter {name!r}: {message}", errors={name: [message]}
+            )
+
+
+def flush() -> None:
+    """Write to the database what the answer is about to speak of."""
+    if (database := runtime().database) is not None:
+        database.session.flush()
+
+
+def commit() -> None:
+    if (database := runtime().database) is not None:
+        database.session.commit()

@@ -1,0 +1,44 @@
+"""What an app's requests have at hand; made by the service, read by the resources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import current_app
+
+from glassware.auth.tokens import TokenVerifier
+from glassware.client import Client
+from glassware.config import Config
+from glassware.db import Database
+from glassware.observe.health import Checks
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What belongs to one app.
+
+    ``release`` is the version of the service's package; ``parts`` is what the service itself keeps
+    for as long as the app lives.
+    """
+
+    service: str
+    release: str
+    config: Config
+    verifier: TokenVerifier
+    siblings: Mapping[str, Client]
+    checks: Checks
+    database: Database | None = None
+    parts: Any = None
+
+
+def runtime() -> Runtime:
+    """Return the parts of the app that serves the present request."""
+    parts: Runtime = current_app.extensions["glassware"]
+    return parts
+
+
+def sibling(name: str) -> Client:
+    """Return the client of a neighbour; it relays the caller's token."""
+    return runtime().siblings[name]

@@ -1,0 +1,93 @@
+"""Policies: who may call a resource, in words that read aloud.
+
+``scope("tasks:read")``, ``owner("person_id") | scope("tasks:admin")``, ``public("health")``.
+A policy is asked twice: before anything is loaded (``item`` is None), and again with the item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from glassware.auth.principal import Principal
+from glassware.problems import ForbiddenProblem, NotFoundProblem, UnauthorizedProblem
+
+Rule = Callable[[Principal, Any], bool]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A rule with its words. Combine with ``|`` and ``&``."""
+
+    words: str
+    permits: Rule
+    is_public: bool = False
+    needs_item: bool = False
+
+    def __str__(self) -> str:
+        return self.words
+
+    def __or__(self, other: Policy) -> Policy:
+        return self._joined(
+            other, "or", lambda who, item: self.permits(who, item) or other.permits(who, item)
+        )
+
+    def __and__(self, other: Policy) -> Policy:
+        return self._joined(
+            other, "and", lambda who, item: self.permits(who, item) and other.permits(who, item)
+        )
+
+    def _joined(self, other: Policy, word: str, rule: Rule) -> Policy:
+        if self.is_public or other.is_public:
+            raise ValueError("a public policy cannot be combined: it would say nothing")
+        return Policy(
+            f"({self} {word} {other})", rule, needs_item=self.needs_item or other.needs_item
+        )
+
+    def admit(self, who: Principal) -> None:
+        """Raise UnauthorizedProblem or ForbiddenProblem unless the caller may try."""
+        if self.permits(who, None):
+            return
+        if not who.known:
+            raise UnauthorizedProblem(
+                "This needs a bearer token.", headers={"WWW-Authenticate": "Bearer"}
+            )
+        challenge = 'Bearer error="insufficient_scope"'
+        raise ForbiddenProblem(
+            f"The token does not reach this far: it needs {self}.",
+            required=str(self),
+            headers={"WWW-Authenticate": challenge},
+        )
+
+    def admit_to(self, who: Principal, item: Any) -> None:
+        """Raise NotFoundProblem unless the caller may know of the item.
+
+        Not a 403: that would confirm that the id exists.
+        """
+        if not self.permits(who, item):
+            raise NotFoundProblem()
+
+
+def scope(name: str) -> Policy:
+    """The token was granted the scope (RFC 6749 section 3.3)."""
+    return Policy(f"scope {name}", lambda who, _item: who.may(name))
+
+
+def authenticated() -> Policy:
+    """Any caller with a valid token."""
+    return Policy("authenticated", lambda who, _item: who.known)
+
+
+def owner(attribute: str) -> Policy:
+    """The caller is the item's owner: their subject is the item's ``attribute``."""
+
+    def permits(who: Principal, item: Any) -> bool:
+        return who.known and (item is None or str(getattr(item, attribute)) == who.subject)
+
+    return Policy(f"owner by {attribute}", permits, needs_item=True)
+
+
+def public(reason: str) -> Policy:
+    """Everybody, without a token; the reason is listed by ``manage.py routes``."""
+    return Policy(f"public: {reason}", lambda _who, _item: True, is_public=True)

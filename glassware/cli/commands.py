@@ -1,0 +1,85 @@
+"""Commands out of plain functions: the signature says the arguments, the docstring the help."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, get_args, get_type_hints
+
+import click
+from flask.cli import AppGroup
+
+from glassware.problems import Problem
+
+Function = Callable[..., Any]
+
+
+class Commands(AppGroup):
+    """A group of commands that run with the app at hand.
+
+    As Flask-Script's ``@manager.command`` did: a parameter without a default is an argument, one
+    with a default an option, a bool a flag, ``*names`` any number of arguments::
+
+        users = Commands("users", "The people who may log in.")
+
+        @users.command
+        def create(email: str, admin: bool = False) -> None:
+            "Create a user."
+
+    ``@users.command("list")`` gives a name that is not the function's.
+    A problem that the function raises is printed as one line and exits with 1; what it returns is
+    printed.
+    """
+
+    def __init__(self, name: str, help: str) -> None:
+        super().__init__(name, help=help, no_args_is_help=True)
+
+    def command(self, named: Any) -> Any:
+        """Add a function as a command; it stays callable as it was."""
+        if isinstance(named, str):
+            return lambda function: self.add(named, function)
+        return self.add(named.__name__.replace("_", "-"), named)
+
+    def add(self, name: str, function: Function) -> Function:
+        """Add the function as the command ``name``; return it."""
+        adder = super().command(name, help=inspect.getdoc(function), params=parameters(function))
+        adder(reporting(function))
+        return function
+
+
+def reporting(function: Function) -> Function:
+    """Return the function with its problems turned into what a terminal shows."""
+
+    def run(**values: Any) -> None:
+        try:
+            result = function(**values)
+        except Problem as problem:
+            details = [
+                f"{name}: {' '.join(texts)}" for name, texts in (problem.errors or {}).items()
+            ]
+            raise click.ClickException("\n".join([str(problem), *details])) from None
+        if result is not None:
+            click.echo(result)
+
+    return run
+
+
+def parameters(function: Function) -> list[click.Parameter]:
+    """Return click's parameters for the function's own."""
+    hints = get_type_hints(function)
+    return [
+        parameter(each, hints.get(each.name, str))
+        for each in inspect.signature(function).parameters.values()
+    ]
+
+
+def parameter(each: inspect.Parameter, hint: Any) -> click.Parameter:
+    kind = next((arm for arm in get_args(hint) if arm is not type(None)), hint)
+    if each.default is inspect.Parameter.empty:
+        return click.Argument([each.name], type=kind)
+    flag = f"--{each.name.replace('_', '-')}"
+    if kind is bool:
+        return click.Option([flag], is_flag=True, default=each.default)
+    return click.Option(
+        [flag], type=kind, default=each.default, show_default=each.default is not None
+    )

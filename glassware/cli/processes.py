@@ -1,0 +1,217 @@
+"""The suite as real processes: prepare every service, start it, watch it, stop it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from glassware.config import variable
+from glassware.service import Service
+
+START_TIMEOUT, STOP_TIMEOUT = 30.0, 15.0
+
+
+class SuiteError(Exception):
+    """A step that broke; the message says which, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One service of the suite: its declaration, its folder in the checkout, its port."""
+
+    service: Service
+    folder: Path
+    port: int
+
+    @property
+    def name(self) -> str:
+        return self.service.name
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+class Suite:
+    """Every ``services/*/manage.py`` below ``root``, with its state below ``state``.
+
+    ``settings`` are options by name, given to each service that declares them.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        state: Path,
+        *,
+        ports: Mapping[str, int] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.state = state
+        self.settings = dict(settings or {})
+        folders = sorted(path.parent for path in root.glob("services/*/manage.py"))
+        if not folders:
+            raise SuiteError(f"There is no services/*/manage.py below {root}: run from a checkout.")
+        members = [member(folder, state / folder.name, ports or {}) for folder in folders]
+        self.members = {each.name: each for each in members}
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+
+    def environ(self) -> dict[str, str]:
+        """Return the environment that ties the members to each other."""
+        added: dict[str, str] = {}
+        for each in self.members.values():
+            known = {option.name for option in each.service.declared()}
+            options = {
+                "service.state_dir": str(self.state / each.name),
+                "server.port": str(each.port),
+                "auth.issuer": self.members["auth"].url,
+                **{f"siblings.{name}": self.members[name].url for name in each.service.siblings},
+                **{name: value for name, value in self.settings.items() if name in known},
+            }
+            added |= {variable(each.name, name): value for name, value in options.items()}
+        return {**os.environ, **added}
+
+    def log(self, name: str) -> Path:
+        return self.state / "log" / f"{name}.jsonl"
+
+    def manage(self, name: str, *words: str, input: str | None = None) -> str:
+        """Run a ``manage.py`` command and return what it printed. Raises SuiteError."""
+        command = [sys.executable, str(self.members[name].folder / "manage.py"), *words]
+        done = subprocess.run(
+            command, env=self.environ(), input=input, capture_output=True, text=True, timeout=120
+        )
+        if done.returncode:
+            shown = " ".join(words)
+            raise SuiteError(
+                f"{name}: `manage.py {shown}` failed.\n{done.stderr.strip()[-2000:]}\n"
+                f"Type services/{name}/manage.py {shown} to see it alone."
+            )
+        return done.stdout
+
+    def prepare(self) -> dict[str, Any]:
+        """Bring every database to its newest migration; return the first administrator."""
+        self.check_ports()
+        stored = [name for name, each in self.members.items() if each.service.database is not None]
+        for name, process in [(name, self.begin(name, "db", "upgrade")) for name in stored]:
+            _, errors = process.communicate(timeout=120)
+            if process.returncode:
+                raise SuiteError(
+                    f"{name}: the migrations failed.\n{errors.decode()[-2000:]}\n"
+                    f"Type services/{name}/manage.py db upgrade to see them alone."
+                )
+        first: dict[str, Any] = json.loads(
+            self.manage("auth", "users", "create-first-admin", "--json")
+        )
+        return first
+
+    def begin(self, name: str, *words: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, str(self.members[name].folder / "manage.py"), *words]
+        return subprocess.Popen(
+            command, env=self.environ(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+
+    def check_ports(self) -> None:
+        """Raise SuiteError for a port that another program listens on."""
+        for each in self.members.values():
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", each.port))
+                except OSError:
+                    raise SuiteError(
+                        f"{each.name}: port {each.port} is taken by another program.\n"
+                        f"Stop that program (is another suite running?), or choose another port:\n"
+                        f"  {variable(each.name, 'server.port')}={each.port + 100} make run"
+                    ) from None
+
+    def start(self) -> None:
+        """Start every service and wait until each is ready. Raises SuiteError."""
+        for name in self.members:
+            self.start_one(name)
+        deadline = time.monotonic() + START_TIMEOUT
+        for each in self.members.values():
+            while not is_ready(each.url):
+                self.require_running()
+                if time.monotonic() > deadline:
+                    raise SuiteError(self.story(each.name, "is not ready after 30 s"))
+                time.sleep(0.05)
+
+    def start_one(self, name: str) -> None:
+        """Start one service; its log goes to a file and its process group is its own."""
+        self.log(name).parent.mkdir(parents=True, exist_ok=True)
+        with self.log(name).open("ab") as log:
+            self.running[name] = subprocess.Popen(
+                [sys.executable, str(self.members[name].folder / "manage.py"), "runserver"],
+                env=self.environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def require_running(self) -> None:
+        for name, process in self.running.items():
+            if process.poll() is not None:
+                raise SuiteError(self.story(name, f"stopped with status {process.returncode}"))
+
+    def story(self, name: str, what: str) -> str:
+        last = self.log(name).read_text(errors="replace").splitlines()[-5:]
+        return "\n".join(
+            [f"{name} {what}. The end of {self.log(name)}:", *(f"  {line[:500]}" for line in last)]
+        )
+
+    def watch(self) -> None:
+        """Return never; raise SuiteError when a service dies."""
+        while True:
+            self.require_running()
+            time.sleep(0.5)
+
+    def stop(self) -> None:
+        """Ask every service to finish its requests; end what does not."""
+        for process in self.running.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_TIMEOUT
+        for process in self.running.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.running.clear()
+
+
+def member(folder: Path, state: Path, ports: Mapping[str, int]) -> Member:
+    """Return the service that lives in the folder, on the given port or its configured one."""
+    service: Service = import_module(f"glassware_{folder.name}.app").service
+    places = {"service.mode": "development", "service.state_dir": str(state)}
+    secrets = {"service.secrets_dir": str(state / "secrets")}
+    port = ports.get(folder.name) or service.configure({**places, **secrets})["server.port"]
+    return Member(service, folder, port)
+
+
+def free_ports(names: Sequence[str]) -> dict[str, int]:
+    """Return a free port for each name."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    ports = {name: each.getsockname()[1] for name, each in zip(names, sockets, strict=True)}
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/health/ready", timeout=2, trust_env=False).status_code == 200
+    except httpx2.HTTPError:
+        return False

@@ -1,0 +1,77 @@
+"""The production server: gunicorn with threads, its log lines in the house's form."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+
+from glassware.config import Config
+from glassware.observe import logging as house
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from glassware.cli.manager import Manager
+
+
+class HouseLogger(Logger):
+    """Leaves gunicorn's records to the root logger, which writes one JSON line for each."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.propagate = True
+        self.error_log.handlers.clear()
+
+
+class Server(BaseApplication):
+    """Gunicorn with our settings. The app is made in each worker, after the fork."""
+
+    def __init__(self, name: str, make_app: Callable[[], Flask], config: Config) -> None:
+        self.name = name
+        self.make_app = make_app
+        self.config = config
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in {**settings(self.config), "proc_name": self.name}.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self.make_app()
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """Return gunicorn's settings for our options."""
+    memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes a private file there
+    return {
+        "bind": f"{config['server.host']}:{config['server.port']}",
+        "workers": config["server.workers"],
+        "threads": config["server.threads"],
+        "worker_class": "gthread",
+        "timeout": int(config["server.timeout"]),
+        "graceful_timeout": int(config["server.timeout"]),
+        "keepalive": 15,
+        "logger_class": HouseLogger,
+        "worker_tmp_dir": str(memory) if memory.is_dir() else None,
+        "control_socket_disable": True,
+        "forwarded_allow_ips": "",
+    }
+
+
+def serve(manager: Manager, overrides: Mapping[str, str], *, debug: bool) -> None:
+    """Serve until told to stop."""
+    app = manager.create_app(overrides)
+    config = app.extensions["glassware"].config
+    scrubber = house.configure(manager.service_name, config["log.level"])
+    for secret in config.secrets():
+        scrubber.register(secret)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it greets at each look at the schema
+    if debug:
+        app.run(config["server.host"], config["server.port"], debug=True)
+        return
+    name = f"glassware-{manager.service_name}"
+    Server(name, lambda: manager.create_app(overrides), config).run()

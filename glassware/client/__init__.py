@@ -1,0 +1,17 @@
+"""Calls to other services: siblings by ``Client``, foreign addresses by ``outside_client``."""
+
+from __future__ import annotations
+
+from glassware.client.addresses import BlockedAddressProblem
+from glassware.client.answers import Answer
+from glassware.client.client import Client, Reply
+from glassware.client.guard import OutsideClient, outside_client
+
+__all__ = [
+    "Answer",
+    "BlockedAddressProblem",
+    "Client",
+    "OutsideClient",
+    "Reply",
+    "outside_client",
+]

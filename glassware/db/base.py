@@ -1,0 +1,101 @@
+"""What every model and every connection has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import Engine, MetaData, event, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from uuid_utils.compat import uuid7
+
+from glassware.db.types import Instant, now
+
+#: Named constraints can be altered by a migration on every database.
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+#: WAL lets readers and one writer work side by side; NORMAL syncs at checkpoints, which with WAL
+#: risks the last moments on a power cut but never consistency.
+SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
+
+#: An error of the database is logged, and its parameters may be somebody's secrets.
+ENGINE_OPTIONS = {"hide_parameters": True, "pool_timeout": 5.0}
+
+
+class Row:
+    """The columns of every item: a time-ordered id, a version that counts changes, two times.
+
+    A concurrent change of the same version makes the flush raise ``StaleDataError``.
+    """
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
+    version: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(Instant, default=now)
+    updated_at: Mapped[datetime] = mapped_column(Instant, default=now, onupdate=now)
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version}
+
+
+class Database(SQLAlchemy):
+    """A service's database: its models derive from ``db.Model``, its work goes by ``db.session``.
+
+    One instance per service, made at import; it holds metadata only. The engine belongs to the
+    app, so two apps in one process never share a connection. ``engine_options`` are those of
+    SQLAlchemy; ``pool_timeout`` is how many seconds a request waits for a free connection.
+    """
+
+    def __init__(self, **engine_options: Any) -> None:
+        base = type("Base", (DeclarativeBase,), {"metadata": MetaData(naming_convention=NAMING)})
+        super().__init__(
+            model_class=base,
+            session_options={"expire_on_commit": False},
+            engine_options={**ENGINE_OPTIONS, **engine_options},
+        )
+
+    def init_app(self, app: Flask) -> None:
+        super().init_app(app)
+        with app.app_context():
+            if self.engine.dialect.name == "sqlite":
+                event.listen(self.engine, "connect", set_pragmas)
+
+    def ping(self) -> None:
+        """Raise unless the database answers. Needs an app context."""
+        with self.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def dispose(self) -> None:
+        """Close the pooled connections, as a forked worker must before it uses the database."""
+        engine: Engine = self.engine
+        engine.dispose(close=False)
+
+
+def engine_options(url: str, threads: int) -> dict[str, Any]:
+    """Return the engine's options for a process of so many threads: a connection for each.
+
+    Nothing waits for ever: not for the server to take a connection, nor (``ENGINE_OPTIONS``) for a
+    connection of the pool.
+    """
+    if not url.startswith("postgresql"):
+        return {}
+    return {
+        "pool_size": threads,
+        "max_overflow": 2,
+        "connect_args": {"connect_timeout": 5, "application_name": "glassware"},
+    }
+
+
+def set_pragmas(connection: Any, _record: Any) -> None:
+    """Set up a new SQLite connection."""
+    for pragma in SQLITE_PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,88 @@
+"""Which request is being served: its id and its place in the trace."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TRACEPARENT = re.compile(
+    r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
+    r"(?P<more>-.*)?"
+)
+_SAMPLED = 0x01
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A request's id and its span in a trace (W3C Trace Context, level 1).
+
+    ``trace_id`` is 32 and ``span_id`` 16 hexadecimal digits; ``flags`` is 1 when the trace is
+    recorded. ``service`` is the one that answers the request.
+    """
+
+    request_id: str
+    trace_id: str
+    span_id: str
+    flags: int = _SAMPLED
+    service: str = ""
+
+    @classmethod
+    def incoming(
+        cls, request_id: str | None = None, traceparent: str | None = None, service: str = ""
+    ) -> Trace:
+        """Return the trace of a request with these headers, in a span of its own.
+
+        A request id that is not 1 to 64 of ``A-Za-z0-9._-``, and a traceparent that the standard
+        (section 3.2.2) calls invalid, are replaced by new ones.
+        """
+        accepted = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None
+        trace_id, flags = _parsed(traceparent or "") or (secrets.token_hex(16), _SAMPLED)
+        return cls(
+            accepted or secrets.token_hex(16), trace_id, secrets.token_hex(8), flags, service
+        )
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
+
+    def child(self) -> Trace:
+        """Return the trace for one outgoing call: the same but for a new span."""
+        return replace(self, span_id=secrets.token_hex(8))
+
+
+def _parsed(traceparent: str) -> tuple[str, int] | None:
+    found = _TRACEPARENT.fullmatch(traceparent)
+    if found is None or found["version"] == "ff" or (found["version"] == "00" and found["more"]):
+        return None
+    if not int(found["trace"], 16) or not int(found["parent"], 16):
+        return None
+    # Flags that this version does not define must not be passed on (section 3.2.2.5).
+    return found["trace"], int(found["flags"], 16) & _SAMPLED
+
+
+_bound: ContextVar[Trace | None] = ContextVar("glassware_trace", default=None)
+
+
+def bound() -> Trace | None:
+    """Return the trace of the request being served, None outside of one."""
+    return _bound.get()
+
+
+def current() -> Trace:
+    """Return the trace of the request being served, or a new one outside of a request."""
+    return _bound.get() or Trace.incoming()
+
+
+@contextmanager
+def bind(trace: Trace) -> Iterator[Trace]:
+    """Make the trace the current one within the block."""
+    token = _bound.set(trace)
+    try:
+        yield trace
+    finally:
+        _bound.reset(token)

@@ -1,0 +1,173 @@
+"""The outermost WSGI layer: one trace and one access line for each request."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from glassware.observe.context import Trace, bind
+from glassware.observe.logging import event
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+Clock = Callable[[], float]
+
+
+class Edge:
+    """Binds the request's trace, puts ``X-Request-Id`` on the response, and logs the request.
+
+    The trace holds while the app runs, while the body is made and when it is closed, so that the
+    lines of a streaming response have it too. The line ``request`` is written when the server
+    closes the response. ``environ["glassware.principal"]``, when set, says who asked.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApplication,
+        service: str,
+        logger: logging.Logger | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.app = app
+        self.service = service
+        self.logger = logger or logging.getLogger("glassware.access")
+        self.clock = clock
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        trace = Trace.incoming(
+            environ.get("HTTP_X_REQUEST_ID"), environ.get("HTTP_TRACEPARENT"), self.service
+        )
+        exchange = Exchange(environ, trace, self.logger, self.clock)
+        with bind(trace):
+            try:
+                body = self.app(environ, exchange.starting(start_response))
+                return Body(body, iter(body), exchange)
+            except BaseException:
+                exchange.finish(failed=True)
+                raise
+
+
+class Exchange:
+    """What is known of one request and its response."""
+
+    def __init__(
+        self, environ: WSGIEnvironment, trace: Trace, logger: logging.Logger, clock: Clock
+    ) -> None:
+        self.environ = environ
+        self.trace = trace
+        self.logger = logger
+        self.clock = clock
+        self.began = clock()
+        self.status: int | None = None
+        self.expected: int | None = None
+        self.sent = 0
+        self.finished = False
+
+    def starting(self, start_response: StartResponse) -> StartResponse:
+        """Return a ``start_response`` that notes the status and adds the request id."""
+
+        def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            names = {name.lower(): value for name, value in headers}
+            self.status = int(status.partition(" ")[0])
+            self.expected = int(names["content-length"]) if "content-length" in names else None
+            kept = [pair for pair in headers if pair[0].lower() != "x-request-id"]
+            kept.append(("X-Request-Id", self.trace.request_id))
+            write = start_response(status, kept, *exc_info)
+
+            def counted(data: bytes) -> object:
+                self.sent += len(data)
+                return write(data)
+
+            return counted
+
+        return start
+
+    @property
+    def complete(self) -> bool:
+        """True when all that was announced is sent, though the end has not been asked for."""
+        return self.environ["REQUEST_METHOD"] == "HEAD" or self.sent == self.expected
+
+    def finish(self, *, failed: bool = False, aborted: bool = False) -> None:
+        """Write the access line, once."""
+        if self.finished:
+            return
+        self.finished = True
+        who = self.environ.get("glassware.principal")
+        fields = {
+            "method": self.environ["REQUEST_METHOD"],
+            "path": path(self.environ),
+            "query": query_names(self.environ.get("QUERY_STRING", "")),
+            "status": 500 if failed and self.status is None else self.status,
+            "bytes": self.sent,
+            "seconds": round(self.clock() - self.began, 6),
+            "subject": getattr(who, "subject", None),
+            "client": getattr(who, "client_id", None),
+            "aborted": aborted or None,
+        }
+        event(
+            self.logger,
+            "request",
+            level=logging.ERROR if failed else logging.INFO,
+            exc_info=sys.exc_info() if failed else None,
+            **{name: value for name, value in fields.items() if value not in (None, [])},
+        )
+
+
+class Body:
+    """The response's body, each part of it made with the request's trace bound."""
+
+    def __init__(self, body: Iterable[bytes], parts: Iterator[bytes], exchange: Exchange) -> None:
+        self.body = body
+        self.parts = parts
+        self.exchange = exchange
+        self.ended = False
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        # The server asks for each part after the app returned, when nothing is bound any more,
+        # or when it is another request's turn in this thread.
+        with bind(self.exchange.trace):
+            try:
+                part = next(self.parts)
+            except StopIteration:
+                self.ended = True
+                raise
+            except BaseException:
+                self.exchange.finish(failed=True)
+                raise
+        self.exchange.sent += len(part)
+        return part
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        self.closed = True
+        with bind(self.exchange.trace):
+            try:
+                close = getattr(self.body, "close", None)
+                if close is not None:
+                    close()
+            except BaseException:
+                self.exchange.finish(failed=True)
+                raise
+            self.exchange.finish(aborted=not (self.ended or self.exchange.complete))
+
+
+def path(environ: WSGIEnvironment) -> str:
+    """Return the path as text; WSGI has it as Latin-1 (PEP 3333)."""
+    raw: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return raw.encode("latin-1").decode("utf-8", "replace")
+
+
+def query_names(query: str) -> list[str]:
+    """Return the parameters' names; their values, and a value without a name, may be secrets."""
+    pairs = (part.partition("=") for part in query.split("&"))
+    return sorted({unquote_plus(name) for name, equals, _ in pairs if equals})

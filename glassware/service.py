@@ -1,0 +1,185 @@
+"""A service: declared as data, wired here and nowhere else. ``create_app`` reads top to bottom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+import httpx2
+from flask import Flask, has_request_context, request
+from flask_migrate import Migrate
+
+from glassware.api import Resource, Runtime, errors
+from glassware.api.declare import register
+from glassware.api.system import SYSTEM, Fault
+from glassware.auth.jwks import RemoteKeys
+from glassware.auth.principal import ANONYMOUS
+from glassware.auth.tokens import FindKey, TokenVerifier
+from glassware.client import Client
+from glassware.client.transports import NetworkTransport
+from glassware.config import CHASSIS, Config, Option
+from glassware.db import Database, engine_options
+from glassware.db.migrate import require_head
+from glassware.limits import restrict, secure
+from glassware.observe.edge import Edge
+from glassware.observe.health import Checks
+
+Transports = Mapping[str, httpx2.BaseTransport]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service is made of.
+
+    ``siblings`` maps the name of each neighbour it calls to the neighbour's default URL.
+    ``find_key`` is given by the issuer itself, which has its keys at hand; every other service
+    fetches them. ``make_parts`` makes what the service keeps for as long as the app lives, which
+    its resources find as ``runtime().parts``.
+    """
+
+    name: str
+    package: str
+    resources: tuple[type[Resource], ...]
+    summary: str = ""
+    options: tuple[Option, ...] = ()
+    database: Database | None = None
+    siblings: Mapping[str, str] = field(default_factory=dict)
+    find_key: FindKey | None = None
+    make_parts: Callable[[Config], Any] | None = None
+
+    def configure(
+        self,
+        overrides: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> Config:
+        """Read the configuration. Raises ConfigError."""
+        return Config.load(
+            service=self.name,
+            options=self.declared(),
+            package=self.package,
+            environ=os.environ if environ is None else environ,
+            overrides=overrides or {},
+        )
+
+    def declared(self) -> Sequence[Option]:
+        """Return every option of the service, the chassis's first."""
+        siblings = [
+            Option(f"siblings.{name}", str, url, f"Where the {name} service is.")
+            for name, url in self.siblings.items()
+        ]
+        return [*CHASSIS, *siblings, *self.options]
+
+    def create_app(
+        self,
+        overrides: Mapping[str, str] | None = None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        transports: Transports | None = None,
+    ) -> Flask:
+        """Return the WSGI app.
+
+        ``transports`` replace the network to the neighbours, by name. Raises ConfigError and
+        DeclarationError, before anything is served.
+        """
+        config = self.configure(overrides, environ)
+        app = Flask(self.package, static_folder=None)
+        app.url_map.strict_slashes = False
+        restrict(app, config)
+        secure(app)
+        checks = Checks()
+        if self.database is not None:
+            self.attach_database(app, config, self.database, checks)
+        # One network for all clients: each would have a TLS context and pools of its own.
+        network = NetworkTransport()
+        ways = {**dict.fromkeys([*self.siblings, "auth"], network), **(transports or {})}
+        siblings = self.clients(config, ways)
+        app.extensions["glassware"] = Runtime(
+            service=self.name,
+            release=version(self.package.replace("_", "-")),
+            config=config,
+            verifier=self.verifier(config, ways, checks),
+            siblings=siblings,
+            checks=checks,
+            database=self.database,
+            parts=self.make_parts(config) if self.make_parts else None,
+        )
+        errors.install(app)
+        toys = (Fault,) if config["service.mode"] == "development" else ()
+        register(app, (*SYSTEM, *toys, *self.resources))
+        app.wsgi_app = Edge(app.wsgi_app, self.name)  # type: ignore[method-assign]
+        return app
+
+    def attach_database(
+        self, app: Flask, config: Config, database: Database, checks: Checks
+    ) -> None:
+        app.config["SQLALCHEMY_DATABASE_URI"] = config["database.url"]
+        app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(
+            config["database.url"], config["server.threads"]
+        )
+        app.config["MIGRATIONS_URL"] = config["database.migrations_url"]
+        database.init_app(app)
+        directory = str(files(self.package) / "migrations")
+        Migrate(app, database, directory=directory)
+
+        def schema_is_current() -> None:
+            with app.app_context():
+                require_head(database, directory)
+
+        checks.add("database", schema_is_current)
+
+    def clients(self, config: Config, transports: Transports) -> dict[str, Client]:
+        return {
+            name: Client(
+                name,
+                config[f"siblings.{name}"],
+                transport=transports[name],
+                timeout=config["client.timeout"],
+                retries=config["client.retries"],
+                token=relayed_token,
+            )
+            for name in self.siblings
+        }
+
+    def verifier(self, config: Config, transports: Transports, checks: Checks) -> TokenVerifier:
+        find_key = self.find_key
+        if find_key is None:
+            keys = remote_keys(config, transports["auth"])
+            checks.add("keys", keys.ready)
+            find_key = keys.find
+        return TokenVerifier(
+            find_key,
+            issuer=config["auth.issuer"],
+            audience=config["auth.audience"],
+            algorithms=config["auth.algorithms"],
+            leeway=config["auth.leeway"],
+        )
+
+
+def relayed_token() -> str | None:
+    """Return the token of the caller that the present request serves."""
+    if not has_request_context():
+        return None
+    return request.environ.get("glassware.principal", ANONYMOUS).token or None
+
+
+def remote_keys(config: Config, transport: httpx2.BaseTransport) -> RemoteKeys:
+    url = config["auth.jwks_url"] or config["auth.issuer"].rstrip("/") + "/.well-known/jwks.json"
+    client = Client(
+        "auth", url, transport=transport, timeout=config["auth.keys_timeout"], retries=0
+    )
+
+    def fetch() -> Mapping[str, Any]:
+        document: Mapping[str, Any] = client.get(url)
+        return document
+
+    return RemoteKeys(
+        fetch,
+        config["auth.algorithms"],
+        refresh=config["auth.keys_refresh"],
+        cooldown=config["auth.keys_cooldown"],
+        grace=config["auth.keys_grace"],
+    )

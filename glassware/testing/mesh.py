@@ -1,0 +1,110 @@
+"""All services in one process: real apps, real tokens, real databases; only sockets are missing."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import flask_migrate
+import httpx2
+from flask import Flask
+
+from glassware.client.transports import WSGITransport
+from glassware.service import Service
+from glassware.testing import postgres
+
+ADDRESSES = {
+    "auth": "http://127.0.0.1:7001",
+    "tasks": "http://127.0.0.1:7002",
+    "archives": "http://127.0.0.1:7003",
+}
+
+
+class Mesh:
+    """Services that call each other over WSGI transports, each with a database of its own.
+
+    ``transports`` stand in for services that are not part of the mesh, such as an Issuer;
+    ``settings`` are configuration for all. Use it as a context manager; ``apps`` holds the Flask
+    apps by name, ``client(name)`` speaks to one.
+    """
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        *,
+        transports: Mapping[str, httpx2.BaseTransport] | None = None,
+        settings: Mapping[str, str] | None = None,
+    ) -> None:
+        self.services = list(services)
+        self.settings = dict(settings or {})
+        self.apps: dict[str, Flask] = {}
+        self.cluster = postgres.shared()
+        self.databases: list[str] = []
+        self.directory = tempfile.TemporaryDirectory(prefix="glassware-")
+        inside = {service.name: self.transport(service.name) for service in self.services}
+        self.transports = {**inside, **(transports or {})}
+
+    def __enter__(self) -> Self:
+        for service in self.services:
+            self.apps[service.name] = self.start(service)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for service in self.services:
+            if service.database is not None:
+                with self.apps[service.name].app_context():
+                    service.database.engine.dispose()
+        for name in self.databases:
+            assert self.cluster is not None
+            self.cluster.drop(name)
+        self.directory.cleanup()
+
+    def start(self, service: Service) -> Flask:
+        """Return a new app of the service on its own state, its database migrated."""
+        state = Path(self.directory.name) / service.name
+        state.mkdir(exist_ok=True)
+        known = {option.name for option in service.declared()}
+        settings = {name: value for name, value in self.settings.items() if name in known}
+        app = service.create_app(
+            {
+                "service.mode": "development",
+                "service.state_dir": str(state),
+                "service.secrets_dir": str(state / "secrets"),
+                **self.database(service),
+                **settings,
+            },
+            environ={},
+            transports=self.transports,
+        )
+        if service.database is not None:
+            with app.app_context():
+                flask_migrate.upgrade()
+        return app
+
+    def database(self, service: Service) -> dict[str, str]:
+        """Return the options of a new database; none for SQLite, which lies in the state."""
+        if self.cluster is None or service.database is None:
+            return {}
+        name = f"{service.name}_{uuid4().hex[:12]}"
+        self.cluster.create(name)
+        self.databases.append(name)
+        return self.cluster.settings(name)
+
+    def transport(self, name: str) -> httpx2.BaseTransport:
+        """Return the way to a service, which need not have been started yet."""
+
+        def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+            answer: Iterable[bytes] = self.apps[name](environ, start_response)
+            return answer
+
+        return WSGITransport(app)
+
+    def client(self, name: str, **kwargs: Any) -> httpx2.Client:
+        """Return an HTTP client of the service."""
+        return httpx2.Client(base_url=ADDRESSES[name], transport=self.transports[name], **kwargs)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.apps)

@@ -1,0 +1,25 @@
+"""What pytest gives every test of a service: a clean context, and hypothesis's profiles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Deadlines on a shared machine fail for the machine's reasons, not the code's.
+settings.register_profile(
+    "quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+@pytest.fixture(autouse=True)
+def no_context_is_left_behind() -> Iterator[None]:
+    """A context left pushed would lend one test's app to the next."""
+    from flask import has_app_context
+
+    yield
+    assert not has_app_context()

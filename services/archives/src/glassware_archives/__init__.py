@@ -1,0 +1,1 @@
+"""The archives service: many sources in, one archive out."""

@@ -1,0 +1,31 @@
+"""The archives service, declared."""
+
+from __future__ import annotations
+
+from glassware.config import Option
+from glassware.service import Service
+from glassware_archives import parts, resources
+from glassware_archives.schemas import SERVICES
+
+service = Service(
+    "archives",
+    package="glassware_archives",
+    summary="Archives built out of streams.",
+    resources=(resources.ArchiveList,),
+    siblings=dict.fromkeys(SERVICES, "http://127.0.0.1:7002"),
+    options=(
+        Option("archives.max_entries", int, 10_000, "Entries of one archive."),
+        Option("archives.max_bytes", int, 1024**3, "Bytes of content of one archive."),
+        Option("archives.max_seconds", float, 600.0, "Seconds that building one may take."),
+        Option("archives.max_spool", int, 64 * 1024**2, "Bytes put aside on disk for one."),
+        Option(
+            "archives.allowed_sources",
+            list,
+            (),
+            "Hosts, host:port pairs and networks that may be fetched from besides the public "
+            "Internet. Private, loopback and link-local addresses are refused without it.",
+        ),
+        Option("archives.source_timeout", float, 10.0, "Seconds a source may stay silent."),
+    ),
+    make_parts=parts.Parts,
+)

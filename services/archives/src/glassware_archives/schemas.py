@@ -1,0 +1,64 @@
+"""What is asked for: a format, and entries with the source of each."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
+from glassware.api import Instant, Schema
+from glassware_archives.domain import FORMATS
+
+#: The neighbours whose resources may be entries.
+SERVICES = ("tasks",)
+SOURCES = ("text", "base64", "url", "service")
+MEDIA = ("application/json", "application/xml")
+
+
+class Base64(fields.String):
+    """Bytes as base64 (RFC 4648 section 4), strictly."""
+
+    default_error_messages = {"invalid_base64": "Not valid base64."}
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, *args, **kwargs)
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise self.make_error("invalid_base64") from None
+
+
+class EntrySchema(Schema):
+    """One file of the archive. Exactly one of text, base64, url and service is its source."""
+
+    name = fields.String(required=True, validate=Length(min=1, max=1024))
+    text = fields.String()
+    base64 = Base64()
+    url = fields.String(validate=Length(min=1, max=2048))
+    service = fields.String(validate=OneOf(SERVICES))
+    path = fields.String(validate=[Length(max=2048), Regexp(r"/(?!/)", error="Begins with one /.")])
+    accept = fields.String(load_default=MEDIA[0], validate=OneOf(MEDIA))
+    size = fields.Integer(strict=True, validate=Range(min=0, max=2**53))
+    modified = Instant()
+
+    @validates_schema
+    def has_one_source(self, data: Mapping[str, Any], **_: Any) -> None:
+        if sum(source in data for source in SOURCES) != 1:
+            raise ValidationError(f"Needs exactly one of {', '.join(SOURCES)}.")
+        if ("service" in data) != ("path" in data):
+            raise ValidationError("Goes with service, and service with it.", "path")
+
+
+class ArchiveSchema(Schema):
+    """An archive: its format, the name it is saved by, and its entries in order."""
+
+    format = fields.String(load_default="zip", validate=OneOf(tuple(FORMATS)))
+    name = fields.String(
+        load_default="archive",
+        validate=Regexp(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}\Z", error="Only letters, digits, _.-"),
+    )
+    entries = fields.List(fields.Nested(EntrySchema), required=True, validate=Length(min=1))

@@ -1,0 +1,1 @@
+"""What the service does. Nothing here knows of HTTP or Flask; callers commit."""

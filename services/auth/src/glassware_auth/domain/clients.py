@@ -1,0 +1,64 @@
+"""Service accounts: OAuth clients and their secrets."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Select, select
+
+from glassware.auth import Principal
+from glassware.config import Config
+from glassware.problems import NotFoundProblem
+from glassware_auth.domain.digests import digest, generate
+from glassware_auth.domain.tokens import ScopeProblem, may_sign_in
+from glassware_auth.models import Client, db
+
+PREFIX = "gws_"
+
+
+def everyone() -> Select[Client]:
+    """Return the statement of all clients."""
+    return select(Client)
+
+
+def named(client_id: str) -> Client:
+    """Return the client. Raises NotFoundProblem."""
+    client = db.session.scalar(select(Client).filter_by(client_id=client_id))
+    if client is None:
+        raise NotFoundProblem(f"There is no client {client_id}.")
+    return client
+
+
+def add(config: Config, client_id: str, scopes: Sequence[str], first_party: bool = False) -> Client:
+    """Create a client; its ``client_secret`` is known this once."""
+    client = Client(client_id=client_id, scopes=list(scopes), first_party=first_party)
+    give_secret(config, client)
+    db.session.add(client)
+    return client
+
+
+def give_secret(config: Config, client: Client, at_once: bool = False) -> None:
+    """Put a new ``client_secret`` beside the present one, or at once in its place."""
+    client.client_secret = generate(PREFIX)
+    client.previous_digest = None if at_once else client.secret_digest
+    client.secret_digest = digest(config["auth.key_secret"], "client", client.client_secret)
+
+
+def authenticate(config: Config, client_id: str, secret: str) -> Client | None:
+    """Return the client whose secret it is and who may still sign in."""
+    client = db.session.scalar(select(Client).filter_by(client_id=client_id))
+    given = digest(config["auth.key_secret"], "client", secret)
+    live = [client.secret_digest, client.previous_digest] if client else []
+    # Every digest is compared, so that the time does not tell which of them came near.
+    holds = [hmac.compare_digest(given, each or "") for each in live]
+    return client if client is not None and any(holds) and may_sign_in(client) else None
+
+
+def require_reach(who: Principal, scopes: Iterable[str]) -> None:
+    """Raise ScopeProblem unless the caller has the scopes: nobody hands out more than they hold."""
+    if not who.scopes.issuperset(scopes):
+        raise ScopeProblem(
+            "A client may be given only scopes that your own token has.",
+            allowed=sorted(who.scopes),
+        )
