@@ -20,13 +20,14 @@ from glassware.auth.jwks import RemoteKeys
 from glassware.auth.principal import ANONYMOUS
 from glassware.auth.tokens import FindKey, TokenVerifier
 from glassware.client import Client
-from glassware.client.transports import NetworkTransport
+from glassware.client.transports import MeterTransport, NetworkTransport
 from glassware.config import CHASSIS, Config, Option
 from glassware.db import Database, engine_options
 from glassware.db.migrate import require_head
 from glassware.limits import restrict, secure
 from glassware.observe.edge import Edge
 from glassware.observe.health import Checks
+from glassware.observe.metrics import Metrics
 
 Transports = Mapping[str, httpx2.BaseTransport]
 
@@ -90,27 +91,29 @@ class Service:
         app.url_map.strict_slashes = False
         restrict(app, config)
         secure(app)
-        checks = Checks()
+        checks, metrics = Checks(), Metrics()
         if self.database is not None:
             self.attach_database(app, config, self.database, checks)
         # One network for all clients: each would have a TLS context and pools of its own.
         network = NetworkTransport()
         ways = {**dict.fromkeys([*self.siblings, "auth"], network), **(transports or {})}
-        siblings = self.clients(config, ways)
+        metered = {name: MeterTransport(way, name, metrics) for name, way in ways.items()}
+        siblings = self.clients(config, metered)
         app.extensions["glassware"] = Runtime(
             service=self.name,
             release=version(self.package.replace("_", "-")),
             config=config,
-            verifier=self.verifier(config, ways, checks),
+            verifier=self.verifier(config, metered, checks),
             siblings=siblings,
             checks=checks,
+            metrics=metrics,
             database=self.database,
             parts=self.make_parts(config) if self.make_parts else None,
         )
         errors.install(app)
         toys = (Fault,) if config["service.mode"] == "development" else ()
         register(app, (*SYSTEM, *toys, *self.resources))
-        app.wsgi_app = Edge(app.wsgi_app, self.name)  # type: ignore[method-assign]
+        app.wsgi_app = Edge(app.wsgi_app, self.name, metrics=metrics)  # type: ignore[method-assign]
         return app
 
     def attach_database(

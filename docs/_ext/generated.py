@@ -10,6 +10,7 @@ from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
 from glassware.config import CHASSIS
+from glassware.config.option import render
 from glassware.problems import tree
 
 
@@ -64,7 +65,7 @@ class Options(Table):
     def rows(self) -> Iterable[Sequence[str]]:
         """Yield name, type, default and help."""
         for option in CHASSIS:
-            default = "from a file" if option.secret else str(option.default)
+            default = "from a file" if option.secret else render(option.default)
             yield option.name, option.type.__name__, default, option.help
 
 

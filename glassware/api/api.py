@@ -1,8 +1,8 @@
-"""The one place that touches flask-restful: routing and representations, nothing patched.
+"""The one place that touches flask-restful: its routing, nothing patched; and representations.
 
 flask-restful's own ``Api`` replaces the app's error handlers by methods of an older signature,
 which the next Flask no longer calls; ours leaves them alone, so every error of the app goes
-through Flask's registry. It answers 406 when nothing acceptable is asked for, and keeps ``Vary``.
+through Flask's registry. Its representations know no 406, so ours take their place.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flask_restful
-from flask import Flask, Response, current_app, request
-from flask.json.provider import JSONProvider
+from flask import Flask, Response, request
 
 from glassware.api.parse import JSON, XML
 from glassware.media import json, negotiate, xml
@@ -30,29 +29,15 @@ ALIASES = {
 }
 
 
-class StrictJSON(JSONProvider):
-    """Flask's JSON by the chassis's reader and writer."""
-
-    def dumps(self, obj: Any, **_: Any) -> str:
-        return json.dumps(obj).decode()
-
-    def loads(self, s: str | bytes, **_: Any) -> Any:
-        return json.loads(s.encode() if isinstance(s, str) else s)
-
-
 class Api(flask_restful.Api):
-    """flask-restful's routing over the chassis's media types."""
+    """flask-restful's routing, which leaves the app as it is."""
 
     def __init__(self, app: Flask) -> None:
         super().__init__()
-        self.representations = {JSON: as_json, XML: as_xml}
         self.app = app
-        app.json = StrictJSON(app)
 
-    def make_response(self, data: Any, *args: Any, **kwargs: Any) -> Response:
-        """Represent data in the media type that the request asks for."""
-        response: Response = self.representations[acceptable()](data, *args, **kwargs)
-        return response
+    def mediatypes_method(self) -> None:
+        """Return nothing: what this returns stays on the resource classes, which apps share."""
 
 
 def acceptable(others: Sequence[str] = ()) -> str:
@@ -69,16 +54,8 @@ def acceptable(others: Sequence[str] = ()) -> str:
     return ALIASES.get(chosen, chosen)
 
 
-def as_json(data: Any, code: int, headers: Mapping[str, str] | None = None) -> Response:
-    body = current_app.json.dumps(data).encode()
-    return answer(body, JSON, code, headers)
-
-
-def as_xml(data: Any, code: int, headers: Mapping[str, str] | None = None) -> Response:
-    return answer(xml.dumps(data), XML, code, headers)
-
-
-def answer(body: bytes, media: str, code: int, headers: Mapping[str, str] | None) -> Response:
-    response = Response(body, status=code, headers=dict(headers or {}), mimetype=media)
-    response.vary.add("Accept")
-    return response
+def represent(data: Any, status: int, headers: Mapping[str, str]) -> Response:
+    """Return the document in the media type that the request asks for."""
+    media = acceptable()
+    body = json.dumps(data) if media == JSON else xml.dumps(data)
+    return Response(body, status=status, headers=headers, mimetype=media)

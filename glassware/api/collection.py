@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -13,7 +13,7 @@ from sqlalchemy import Select
 from glassware.api import conditional, filters, parse
 from glassware.api.paging import Cursors, Order, beyond, ordered, read_limit
 from glassware.api.resource import Resource, flush
-from glassware.api.runtime import runtime
+from glassware.api.runtime import link, runtime
 from glassware.auth import Principal
 from glassware.problems import InvalidParameterProblem
 
@@ -69,15 +69,12 @@ class Collection(Resource):
         cursors = Cursors(config["app.secret_key"], self.binding(who))
         if "cursor" in request.args:
             statement = beyond(statement, orders, cursors.read(request.args["cursor"], orders))
-        rows = list(self.rows(ordered(statement, orders).limit(limit + 1)))
-        more = len(rows) > limit
-        return rows[:limit], self.following(
-            cursors.write(rows[limit - 1], orders)
-        ) if more else None
-
-    def rows(self, statement: Select[Any]) -> Iterator[Any]:
         database = runtime().database
-        return iter(()) if database is None else iter(database.session.scalars(statement))
+        assert database is not None
+        rows = list(database.session.scalars(ordered(statement, orders).limit(limit + 1)))
+        more = len(rows) > limit
+        cursor = cursors.write(rows[limit - 1], orders) if more else ""
+        return rows[:limit], self.following(ids, cursor) if more else None
 
     def orders(self, schema: Schema, model: Any) -> list[Order]:
         """Return the steps of ``?sort=-due_to,title``. Raises InvalidParameterProblem."""
@@ -100,6 +97,6 @@ class Collection(Resource):
         asked = sorted(pair for pair in request.args.items() if pair[0] not in free)
         return conditional.digest(request.path, who.subject, asked)
 
-    def following(self, cursor: str) -> str:
+    def following(self, ids: Mapping[str, Any], cursor: str) -> str:
         asked = {**request.args.to_dict(), "cursor": cursor}
-        return f"{request.base_url}?{urlencode(asked)}"
+        return f"{link(self.endpoint, **ids)}?{urlencode(asked)}"

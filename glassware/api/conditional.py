@@ -13,7 +13,7 @@ from typing import Any
 from flask import request
 
 from glassware.api.api import acceptable
-from glassware.api.runtime import runtime
+from glassware.api.runtime import public_url, runtime
 from glassware.problems import ConditionRequiredProblem, StaleProblem
 
 
@@ -27,7 +27,7 @@ def version(item: Any) -> str:
 
 def tag(item: Any) -> str:
     """Return the strong ETag, with its quotes, of the representation now asked for."""
-    form = digest(acceptable(), request.args.get("fields"), runtime().release, request.host)
+    form = digest(acceptable(), request.args.get("fields"), runtime().release, public_url())
     return f'"{version(item)}-{form}"'
 
 
@@ -46,7 +46,8 @@ def require_match(item: Any) -> None:
             "A change must say which version it changes: send If-Match with the ETag."
         )
     current = version(item)
-    given = {each.partition("-")[0] for each in request.if_match.as_set()}
+    # werkzeug reads an empty tag as None.
+    given = {(each or "").partition("-")[0] for each in request.if_match.as_set()}
     if not request.if_match.star_tag and current not in given:
         raise StaleProblem(
             "The item has changed since that version was read.", headers={"ETag": tag(item)}

@@ -11,7 +11,7 @@ from glassware.api.api import Api
 from glassware.api.collection import Collection
 from glassware.api.item import Item
 from glassware.api.resource import Resource
-from glassware.api.schema import check_unambiguous
+from glassware.api.schema import ambiguous_fields, is_bounded, unbounded_fields
 from glassware.auth import Policy
 
 
@@ -26,6 +26,8 @@ def endpoint(resource: type[Resource]) -> str:
 
 def register(app: Flask, resources: tuple[type[Resource], ...]) -> None:
     """Check the resources and route to them. Raises DeclarationError."""
+    # Its redirects would be HTML; a slash too many in the middle is another URL.
+    app.url_map.merge_slashes = False
     api = Api(app)
     for resource in resources:
         for fault in faults(resource):
@@ -52,14 +54,21 @@ def faults(resource: type[Resource]) -> Iterator[str]:
 
 
 def schema_faults(resource: type[Resource]) -> Iterator[str]:
-    schemas = [resource.body, resource.answers, getattr(resource, "schema", None)]
-    for schema in schemas:
-        if schema is not None:
-            try:
-                check_unambiguous(schema())
-            except ValueError as error:
-                yield str(error)
-    if issubclass(resource, Collection):
-        known = set(resource.schema().fields)
-        for name in {*resource.filters, *resource.sorts} - known:
-            yield f"it filters or sorts by {name}, which its schema does not have"
+    schema = getattr(resource, "schema", None)
+    for each in filter(None, (schema, resource.body, resource.answers)):
+        yield from ambiguous_fields(each())
+    for each in filter(None, (schema, resource.body)):
+        yield from unbounded_fields(each())
+    if schema is None and issubclass(resource, Collection | Item):
+        yield "it has no schema; declare what an item looks like"
+    elif issubclass(resource, Collection):
+        yield from listing_faults(resource)
+
+
+def listing_faults(listing: type[Collection]) -> Iterator[str]:
+    fields = listing.schema().fields
+    for name in {*listing.filters, *listing.sorts} - set(fields):
+        yield f"it filters or sorts by {name}, which its schema does not have"
+    for name in set(listing.filters) & set(fields):
+        if not is_bounded(fields[name]):
+            yield f"it filters by {name}, any whole number: add validate=Range(min, max)"

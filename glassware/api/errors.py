@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from flask import Flask, Response, request
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.exceptions import HTTPException, SecurityError
-from werkzeug.routing import RequestRedirect
+from werkzeug.exceptions import (
+    HTTPException,
+    MethodNotAllowed,
+    NotFound,
+    RequestEntityTooLarge,
+    SecurityError,
+)
 
-from glassware.api.runtime import runtime
+from glassware.api.runtime import public_url, runtime
 from glassware.media import json, negotiate, problem
 from glassware.observe import context
 from glassware.observe.logging import event
@@ -54,7 +60,7 @@ def render(error: Problem) -> Response:
         base=public_url(),
         service=parts.service,
         request_id=context.current().request_id,
-        instance=request.path,
+        instance=quote(request.path),
     )
     if error.media_type:
         body, media = json.dumps(document), error.media_type
@@ -62,51 +68,40 @@ def render(error: Problem) -> Response:
         body, media = problem.to_xml(document), PROBLEM_XML
     else:
         body, media = json.dumps(document), PROBLEM_JSON
-    response = Response(body, status=error.status, headers=error.headers, content_type=media)
-    response.vary.add("Accept")
-    return response
-
-
-def public_url() -> str:
-    """Return the URL that callers know the service by; nothing for a host that is not ours."""
-    configured: str = runtime().config["service.public_url"]
-    try:
-        return (configured or request.host_url).rstrip("/")
-    except SecurityError:
-        return ""
+    return Response(body, status=error.status, headers=error.headers, content_type=media)
 
 
 def from_http(error: HTTPException) -> Any:
-    """Translate what Flask and werkzeug raise."""
-    if isinstance(error, RequestRedirect) or error.code is None:
+    """Render what Flask and werkzeug raise; a redirect or a response inside goes out as it is."""
+    if error.response is not None or error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error
-    if isinstance(error, SecurityError):
-        return render(MisdirectedHostProblem("The Host header does not name this service."))
-    if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = sorted(getattr(error, "valid_methods", None) or ())
-        return render(
-            MethodNotAllowedProblem(
+    problem = translated(error, error.code)
+    own = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    problem.headers = {**own, **problem.headers}
+    return render(problem)
+
+
+def translated(error: HTTPException, code: int) -> Problem:
+    match error:
+        case SecurityError():
+            return MisdirectedHostProblem("The Host header does not name this service.")
+        case MethodNotAllowed():
+            allowed = sorted(error.valid_methods or ())
+            return MethodNotAllowedProblem(
                 f"{request.method[:20]} is not possible here.",
                 allowed=allowed,
                 headers={"Allow": ", ".join(allowed)},
             )
-        )
-    if error.code == HTTPStatus.NOT_FOUND:
-        return render(NotFoundProblem("There is no resource at this URL."))
-    if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-        limit = runtime().config["server.max_body"]
-        return render(TooLargeProblem(f"The body is larger than {limit} bytes.", limit=limit))
-    return render(with_status(error.code, error.description))
-
-
-def with_status(code: int, detail: str | None) -> Problem:
-    """Return the problem of a status; a plain one where none is declared for it."""
-    kind = next((kind for kind in tree() if kind.status == code), None)
-    if kind is not None:
-        return kind(detail)
-    plain = Problem(detail)
-    plain.status, plain.title = code, HTTPStatus(code).phrase
-    return plain
+        case NotFound():
+            return NotFoundProblem("There is no resource at this URL.")
+        case RequestEntityTooLarge():
+            limit = runtime().config["server.max_body"]
+            return TooLargeProblem(f"The body is larger than {limit} bytes.", limit=limit)
+    kind = next((kind for kind in tree() if kind.status == code), Problem)
+    problem = kind(error.description)
+    if kind is Problem:
+        problem.status, problem.title = code, error.name
+    return problem
 
 
 def from_stale(_error: StaleDataError) -> Response:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flask_marshmallow import Schema
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
+from glassware.media import json
 from glassware.problems import InvalidParameterProblem
 
 Column = InstrumentedAttribute[Any]
@@ -61,8 +62,9 @@ def conditions(
 
 
 def read(schema: Schema, name: str, parameter: str, text: str) -> Any:
+    field = schema.fields[name]
     try:
-        return schema.fields[name].deserialize(text)
+        return field.deserialize(json.number(text) if isinstance(field, fields.Number) else text)
     except ValidationError as error:
         messages = [str(message) for message in error.messages]
         raise InvalidParameterProblem(
@@ -71,12 +73,12 @@ def read(schema: Schema, name: str, parameter: str, text: str) -> Any:
         ) from None
 
 
-def chosen_fields(schema: type[Schema], fields: str | None) -> Sequence[str] | None:
+def chosen_fields(schema: type[Schema], names: str | None) -> Sequence[str] | None:
     """Return the names in ``?fields=a,b``, None for all. Raises InvalidParameterProblem."""
-    if fields is None:
+    if names is None:
         return None
-    known = {name for name, field in schema().dump_fields.items()}
-    chosen = fields.split(",")
+    known = set(schema().dump_fields)
+    chosen = names.split(",")
     unknown = sorted(set(chosen) - known)
     if unknown:
         raise InvalidParameterProblem(

@@ -11,7 +11,7 @@ from sqlalchemy import Select
 
 from glassware.api import conditional, parse
 from glassware.api.filters import chosen_fields
-from glassware.api.resource import Resource, flush
+from glassware.api.resource import SAFE, Resource, flush
 from glassware.api.runtime import runtime
 from glassware.auth import Principal
 from glassware.problems import NotFoundProblem
@@ -30,7 +30,9 @@ class Item(Resource):
     remove: ClassVar[Callable[..., None]]
 
     hooks = {"GET": "select", "PUT": "change", "PATCH": "change", "DELETE": "remove"}
-    parameters = frozenset({"fields"})
+
+    def known_parameters(self) -> frozenset[str]:
+        return frozenset({"fields"}) if request.method in SAFE else frozenset()
 
     def get(self, who: Principal, **ids: Any) -> Any:
         item = self.find(who, ids)
@@ -61,17 +63,13 @@ class Item(Resource):
 
     def find(self, who: Principal, ids: Mapping[str, Any]) -> Any:
         """Return the item; raise NotFoundProblem where there is none that the caller may see."""
-        statement = self.select(who)
-        model = statement.column_descriptions[0]["entity"]
-        database = runtime().database
-        if database is None:
-            raise NotFoundProblem()
-        item = database.session.scalar(statement.filter_by(id=ids["id"]))
-        if item is None:
-            raise NotFoundProblem(f"There is no {model.__name__.lower()} {ids['id']} here.")
-        policy = self.policy_for(request.method)
-        if policy is not None:
-            policy.admit_to(who, item)
+        database, policy = runtime().database, self.policy_for(request.method)
+        assert database is not None
+        assert policy is not None
+        item = database.session.scalar(self.select(who).filter_by(id=ids["id"]))
+        if item is None or not policy.permits(who, item):
+            # Not a 403: that would confirm that the id exists.
+            raise NotFoundProblem(f"There is no {type(self).__name__.lower()} {ids['id']} here.")
         return item
 
     def apply(self, who: Principal, item: Any, schema: Schema, given: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeSerializer
-from sqlalchemy import ColumnElement, Select, and_, case, or_
+from sqlalchemy import ColumnElement, Select, and_, case, literal, or_
 
 from glassware.api.filters import Column
 from glassware.problems import InvalidCursorProblem, InvalidParameterProblem
@@ -37,8 +37,10 @@ class Order:
             flag = int(value is None)
             pairs.append((is_null(self.column) == flag, is_null(self.column) > flag))
         if value is not None:
-            beyond = self.column < value if self.descending else self.column > value
-            pairs.append((self.column == value, beyond))
+            # As a parameter: SQLAlchemy has no "greater than" for a bare True or False.
+            mark = literal(value, self.column.type)
+            beyond = self.column < mark if self.descending else self.column > mark
+            pairs.append((self.column == mark, beyond))
         return pairs
 
 

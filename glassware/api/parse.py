@@ -39,7 +39,6 @@ READERS: Mapping[str, Callable[[bytes, Schema], Any]] = {
     JSON: read_json,
     MERGE: read_json,
     XML: xml.loads,
-    "text/xml": xml.loads,
     FORM: read_form,
 }
 
@@ -49,12 +48,12 @@ def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
 
     Raises UnsupportedMediaTypeProblem and MalformedBodyProblem.
     """
-    kind = request.mimetype
+    kind = XML if request.mimetype == "text/xml" else request.mimetype
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if kind not in supported or charset not in ("utf-8", "utf8", "us-ascii"):
         headers = {"Accept-Patch" if request.method == "PATCH" else "Accept": ", ".join(supported)}
         raise UnsupportedMediaTypeProblem(
-            f"A body of type {request.content_type or 'nothing'!r} is not read here.",
+            f"A body of type {(request.content_type or 'none')[:MAX_NAME]!r} is not read here.",
             supported=list(supported),
             headers=headers,
         )

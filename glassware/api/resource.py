@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
+from urllib.parse import unquote_to_bytes
 
 from flask import Response, request
 from flask_marshmallow import Schema
 
 from glassware.api import parse
-from glassware.api.api import BaseResource, acceptable
+from glassware.api.api import BaseResource, acceptable, represent
 from glassware.api.runtime import runtime
 from glassware.auth import ANONYMOUS, Policy, Principal
+from glassware.media.text import FORBIDDEN
+from glassware.observe.edge import ROUTE
 from glassware.problems import InvalidParameterProblem, UnauthorizedProblem, UnknownParameterProblem
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -53,16 +56,17 @@ class Resource(BaseResource):
             return cls.policy
         return cls.policy.get("GET" if method == "HEAD" else method)
 
-    def dispatch_request(self, **ids: Any) -> Response | tuple[Any, int, dict[str, str]]:
+    def dispatch_request(self, **ids: Any) -> Response:
         """Admit the caller, check the parameters, call the method, make the answer, commit."""
+        request.environ[ROUTE] = self.path
         acceptable(self.makes)
         method = "GET" if request.method == "HEAD" else request.method
         who = self.admit(method)
         check_parameters(self.known_parameters())
-        answer = self.represent(self.call(method, who, ids))
+        response = self.answer(self.call(method, who, ids))
         if method not in SAFE:
             commit()
-        return answer
+        return response
 
     def admit(self, method: str) -> Principal:
         """Return the caller. A public resource does not look at credentials at all."""
@@ -88,15 +92,15 @@ class Resource(BaseResource):
         data = parse.load(schema, parse.body(request, schema, self.reads))
         return handler(who, data, **ids)
 
-    def represent(self, result: Result) -> Response | tuple[Any, int, dict[str, str]]:
-        """Dump the result by ``answers``; raise nothing after the commit."""
+    def answer(self, result: Result) -> Response:
+        """Return the whole response, so that nothing is left to fail after the commit."""
+        flush()
         if isinstance(result, Response):
             return result
         value, status, headers = complete(result)
-        flush()
         if value is None:
             return Response(status=204 if status == 200 else status, headers=headers)
-        return (self.answers().dump(value) if self.answers else value), status, headers
+        return represent(self.answers().dump(value) if self.answers else value, status, headers)
 
 
 def complete(result: Result) -> tuple[Any, int, dict[str, str]]:
@@ -108,7 +112,11 @@ def complete(result: Result) -> tuple[Any, int, dict[str, str]]:
 
 
 def check_parameters(known: frozenset[str]) -> None:
-    """Raise for a query parameter that is unknown, given twice, or holds control characters."""
+    """Raise for a query parameter that is unknown, given twice, or not text as bodies have it."""
+    try:
+        unquote_to_bytes(request.query_string).decode()
+    except UnicodeDecodeError:
+        raise InvalidParameterProblem("The query is not UTF-8.") from None
     for name, values in request.args.lists():
         if name not in known:
             raise UnknownParameterProblem(
@@ -116,10 +124,9 @@ def check_parameters(known: frozenset[str]) -> None:
             )
         if len(values) > 1:
             raise InvalidParameterProblem("A parameter is given twice.", errors={name: ["Twice."]})
-        if not values[0].isprintable() or "\ufffd" in values[0]:
-            message = "Not printable UTF-8 text."
+        if FORBIDDEN.search(values[0]):
             raise InvalidParameterProblem(
-                f"The parameter {name!r}: {message}", errors={name: [message]}
+                "A parameter holds control characters.", errors={name: ["Control characters."]}
             )
 
 

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app
+from flask import current_app, request, url_for
+from werkzeug.exceptions import SecurityError
 
 from glassware.auth.tokens import TokenVerifier
 from glassware.client import Client
 from glassware.config import Config
 from glassware.db import Database
 from glassware.observe.health import Checks
+from glassware.observe.metrics import Metrics
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Runtime:
     verifier: TokenVerifier
     siblings: Mapping[str, Client]
     checks: Checks
+    metrics: Metrics
     database: Database | None = None
     parts: Any = None
 
@@ -42,3 +45,17 @@ def runtime() -> Runtime:
 def sibling(name: str) -> Client:
     """Return the client of a neighbour; it relays the caller's token."""
     return runtime().siblings[name]
+
+
+def public_url() -> str:
+    """Return the URL that callers know the service by; nothing for a host that is not ours."""
+    configured: str = runtime().config["service.public_url"]
+    try:
+        return (configured or request.host_url).rstrip("/")
+    except SecurityError:
+        return ""
+
+
+def link(endpoint: str, **values: Any) -> str:
+    """Return the URL of a resource of this service, as callers know it."""
+    return public_url() + url_for(endpoint, **values)

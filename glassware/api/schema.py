@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from flask_marshmallow import Schema as MarshmallowSchema
-from flask_marshmallow.fields import AbsoluteURLFor
+from flask_marshmallow.fields import URLFor
+from marshmallow import Schema as PlainSchema
 from marshmallow import ValidationError, fields
 
-from glassware.api.runtime import runtime
+from glassware.api.runtime import public_url, runtime
 
+Field = fields.Field[Any]
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Schema(MarshmallowSchema):
     """A schema that refuses unknown fields, as marshmallow does by default."""
+
+
+def page_of(schema: type[Schema]) -> type[Schema]:
+    """Return the schema of a page of a listing."""
+    members: dict[str, Any] = {
+        "items": fields.List(fields.Nested(schema)),
+        "next": fields.URL(allow_none=True, require_tld=False),
+    }
+    return type(f"{schema.__name__}Page", (Schema,), members)
 
 
 class Instant(fields.AwareDateTime):
@@ -36,11 +48,16 @@ class Instant(fields.AwareDateTime):
         return None if value is None else value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-class Link(AbsoluteURLFor):
-    """The URL of an item of this service: ``url = Link("task")``."""
+class Link(URLFor):
+    """The URL of an item of this service, given out and not taken in: ``url = Link("task")``."""
 
     def __init__(self, endpoint: str, attribute: str = "id", **kwargs: Any) -> None:
-        super().__init__(endpoint, values={"id": f"<{attribute}>"}, **kwargs)
+        super().__init__(endpoint, values={"id": f"<{attribute}>"}, dump_only=True, **kwargs)
+
+    def _serialize(self, *args: Any, **kwargs: Any) -> str | None:
+        untyped: Any = super()
+        path = untyped._serialize(*args, **kwargs)
+        return None if path is None else public_url() + path
 
 
 class Relation(fields.Field[UUID]):
@@ -73,18 +90,40 @@ class Relation(fields.Field[UUID]):
         raise self.make_error("invalid", form=f"{prefix}<id>")
 
 
-def check_unambiguous(schema: MarshmallowSchema) -> None:
-    """Raise ValueError for a field whose empty XML element could mean null as well as "".
+def ambiguous_fields(schema: PlainSchema) -> Iterator[str]:
+    """Yield the texts that may be null as well as "", which XML writes alike."""
+    for name, field in leaves(schema):
+        if isinstance(field, fields.String) and field.allow_none and accepts(field, ""):
+            yield f"{name} takes null and an empty text, one in XML: add validate=Length(min=1)"
 
-    XML writes both alike, so a nullable text must have a minimum length.
-    """
-    for name, field in schema.fields.items():
-        if type(field) is fields.String and field.allow_none and not field.dump_only:
-            try:
-                field.deserialize("")
-            except ValidationError:
-                continue
-            raise ValueError(
-                f"{type(schema).__name__}.{name} takes null and an empty text, which are one in "
-                "XML: add validate=Length(min=1)"
-            )
+
+def unbounded_fields(schema: PlainSchema) -> Iterator[str]:
+    """Yield the whole numbers of any size, which no database holds."""
+    for name, field in leaves(schema):
+        if not is_bounded(field):
+            yield f"{name} takes any whole number: add validate=Range(min, max)"
+
+
+def is_bounded(field: Field) -> bool:
+    """Whether the field refuses whole numbers of more than 64 bits."""
+    large = (2**63, -(2**63) - 1)
+    return not (isinstance(field, fields.Integer) and any(accepts(field, each) for each in large))
+
+
+def leaves(schema: PlainSchema, seen: tuple[type, ...] = ()) -> Iterator[tuple[str, Field]]:
+    """Yield the fields that are taken in, those inside of lists and nested schemas too."""
+    for name, field in schema.load_fields.items():
+        while isinstance(field, fields.List):
+            field = field.inner
+        if not isinstance(field, fields.Nested):
+            yield f"{type(schema).__name__}.{name}", field
+        elif (kind := type(field.schema)) not in seen:
+            yield from leaves(field.schema, (*seen, kind))
+
+
+def accepts(field: Field, value: object) -> bool:
+    try:
+        field.deserialize(value)
+    except ValidationError:
+        return False
+    return True

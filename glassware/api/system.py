@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from inspect import getdoc
 from typing import Any
 
-from flask import current_app, request, url_for
+from flask import Response, current_app, request
+from marshmallow import fields
 
 from glassware.api.resource import Resource
-from glassware.api.runtime import runtime
+from glassware.api.runtime import link, runtime
+from glassware.api.schema import Schema, page_of
 from glassware.auth import Principal, public
-from glassware.problems import NotFoundProblem, tree
+from glassware.auth.network import within
+from glassware.observe.metrics import CONTENT_TYPE
+from glassware.problems import NotFoundProblem, Problem, tree
 
 
 class Root(Resource):
@@ -23,7 +29,7 @@ class Root(Resource):
         parts = runtime()
         rules = sorted(current_app.url_map.iter_rules(), key=lambda rule: rule.rule)
         resources = {
-            rule.endpoint: url_for(rule.endpoint, _external=True)
+            rule.endpoint: link(rule.endpoint)
             for rule in rules
             if not rule.arguments and rule.endpoint not in ("root", "live", "ready", "static")
         }
@@ -52,14 +58,39 @@ class Ready(Resource):
         return {"status": "ok" if ok else "failing", "checks": checks}, 200 if ok else 503
 
 
+class ProblemTypeSchema(Schema):
+    """A kind of problem."""
+
+    url = fields.String()
+    title = fields.String()
+    status = fields.Integer()
+    meaning = fields.String()
+    advice = fields.String()
+
+
+class MetricsPage(Resource):
+    """The metrics of the service, for the networks in ``metrics.allow``."""
+
+    path = "/metrics"
+    policy = public("to the networks in metrics.allow")
+    makes = ("text/plain",)
+
+    def get(self, who: Principal) -> Any:
+        """Return the values in Prometheus's text format."""
+        if not within(request.remote_addr, runtime().config["metrics.allow"]):
+            raise NotFoundProblem("There is no resource at this URL.")
+        return Response(runtime().metrics.text(), content_type=CONTENT_TYPE)
+
+
 class ProblemList(Resource):
     """The kinds of problems that the service may answer with."""
 
     path = "/problems"
     policy = public("documentation")
+    answers = page_of(ProblemTypeSchema)
 
     def get(self, who: Principal) -> Any:
-        return {"items": [about(kind) for kind in tree()], "next": None}
+        return {"items": [about(kind) for kind in kinds()], "next": None}
 
 
 class ProblemType(Resource):
@@ -67,21 +98,28 @@ class ProblemType(Resource):
 
     path = "/problems/<slug>"
     policy = public("documentation")
+    answers = ProblemTypeSchema
 
     def get(self, who: Principal, slug: str) -> Any:
-        for kind in tree():
+        for kind in kinds():
             if kind.slug == slug:
                 return about(kind)
         raise NotFoundProblem("There is no problem of this kind.")
 
 
-def about(kind: Any) -> dict[str, Any]:
-    meaning = " ".join((kind.__doc__ or "").split())
+def kinds() -> Iterator[type[Problem]]:
+    """Yield every kind, the plain one of a status without a kind of its own included."""
+    yield Problem
+    yield from tree()
+
+
+def about(kind: type[Problem]) -> dict[str, Any]:
+    meaning, *_ = (getdoc(kind) or "").split("\n\n")
     return {
-        "url": request.host_url.rstrip("/") + f"/problems/{kind.slug}",
+        "url": link("problem_type", slug=kind.slug),
         "title": kind.title,
         "status": int(kind.status),
-        "meaning": meaning,
+        "meaning": " ".join(meaning.split()),
         "advice": kind.advice,
     }
 
@@ -96,4 +134,4 @@ class Fault(Resource):
         raise RuntimeError("a fault on purpose")
 
 
-SYSTEM = (Root, Live, Ready, ProblemList, ProblemType)
+SYSTEM = (Root, Live, Ready, MetricsPage, ProblemList, ProblemType)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from glassware.auth.principal import Principal
-from glassware.problems import ForbiddenProblem, NotFoundProblem, UnauthorizedProblem
+from glassware.problems import ForbiddenProblem, UnauthorizedProblem
 
 Rule = Callable[[Principal, Any], bool]
 
@@ -59,14 +59,6 @@ class Policy:
             required=str(self),
             headers={"WWW-Authenticate": challenge},
         )
-
-    def admit_to(self, who: Principal, item: Any) -> None:
-        """Raise NotFoundProblem unless the caller may know of the item.
-
-        Not a 403: that would confirm that the id exists.
-        """
-        if not self.permits(who, item):
-            raise NotFoundProblem()
 
 
 def scope(name: str) -> Policy:

@@ -12,11 +12,16 @@ from gunicorn.glogging import Logger
 
 from glassware.config import Config
 from glassware.observe import logging as house
+from glassware.observe import metrics
 
 if TYPE_CHECKING:
     from flask import Flask
 
     from glassware.cli.manager import Manager
+
+
+#: Where small files need no disk.
+MEMORY = Path("/dev/shm")  # noqa: S108 - only private files are made there
 
 
 class HouseLogger(Logger):
@@ -46,7 +51,6 @@ class Server(BaseApplication):
 
 def settings(config: Config) -> dict[str, Any]:
     """Return gunicorn's settings for our options."""
-    memory = Path("/dev/shm")  # noqa: S108 - gunicorn makes a private file there
     return {
         "bind": f"{config['server.host']}:{config['server.port']}",
         "workers": config["server.workers"],
@@ -56,7 +60,9 @@ def settings(config: Config) -> dict[str, Any]:
         "graceful_timeout": int(config["server.timeout"]),
         "keepalive": 15,
         "logger_class": HouseLogger,
-        "worker_tmp_dir": str(memory) if memory.is_dir() else None,
+        "worker_tmp_dir": str(MEMORY) if MEMORY.is_dir() else None,
+        "child_exit": lambda _server, worker: metrics.forget(worker.pid),
+        "on_exit": lambda _server: metrics.unshare(),
         "control_socket_disable": True,
         "forwarded_allow_ips": "",
     }
@@ -64,6 +70,7 @@ def settings(config: Config) -> dict[str, Any]:
 
 def serve(manager: Manager, overrides: Mapping[str, str], *, debug: bool) -> None:
     """Serve until told to stop."""
+    metrics.share(MEMORY if MEMORY.is_dir() else None)
     app = manager.create_app(overrides)
     config = app.extensions["glassware"].config
     scrubber = house.configure(manager.service_name, config["log.level"])

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from glassware.cli.new import new
 from glassware.cli.processes import Suite, SuiteError
 
 
@@ -25,6 +26,9 @@ from glassware.cli.processes import Suite, SuiteError
 def main(context: click.Context, root: Path) -> None:
     """Run the whole suite, and look at it."""
     context.obj = root.resolve()
+
+
+main.add_command(new)
 
 
 @main.command()
@@ -96,11 +100,12 @@ def page(suite: Suite, first: Mapping[str, Any], seconds: float) -> str:
             f"  password   {first['password']}",
             "",
         ]
-    password = first.get("password") or "<the password shown at the first start>"
+    email = first.get("email", "<email>")
+    password = first.get("password", "<the password shown at the first start>")
     lines += [
         "Try it, in another terminal:",
         f"  curl -s {urls['auth']}/login -H 'Content-Type: application/json' \\",
-        f'    -d \'{{"email": "{first["email"]}", "password": "{password}"}}\'',
+        f'    -d \'{{"email": "{email}", "password": "{password}"}}\'',
         "  TOKEN=<the access_token of the answer>",
         f'  curl -s {urls["tasks"]}/tasks -H "Authorization: Bearer $TOKEN"',
         f'  curl -s {urls["tasks"]}/tasks -H "Authorization: Bearer $TOKEN" \\',

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from flask_migrate.cli import db
+
+from glassware.cli.database import db
+
+from glassware.cli.template import template
 
 if TYPE_CHECKING:
     from glassware.cli.manager import Manager
@@ -86,6 +89,14 @@ def sample() -> None:
     click.echo(render(manager().service().declared()))
 
 
+@config.command()
+def secrets() -> None:
+    """List the secrets that the service cannot do without, each a file of random text."""
+    for option in manager().service().declared():
+        if option.secret and option.default is None:
+            click.echo(option.name)
+
+
 def load_config() -> Any:
     from glassware.config import ConfigError
 
@@ -105,4 +116,4 @@ def check() -> None:
     sys.exit(0 if ok else 1)
 
 
-VERBS = (runserver, shell, routes, config, check, db)
+VERBS = (runserver, shell, routes, config, check, db, template)

@@ -186,6 +186,12 @@ OTHERS = (
         " in use.",
         secret=True,
     ),
+    Option(
+        "metrics.allow",
+        list,
+        ("127.0.0.0/8", "::1/128"),
+        "Networks that may read /metrics. A proxy on this machine must not pass it on.",
+    ),
     Option("paging.limit", int, 50, "Items on a page when the caller does not say.", minimum=1),
     Option("paging.max_limit", int, 200, "Most items a caller may ask for at once.", minimum=1),
 )

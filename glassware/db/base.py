@@ -67,7 +67,7 @@ class Database(SQLAlchemy):
         super().init_app(app)
         with app.app_context():
             if self.engine.dialect.name == "sqlite":
-                event.listen(self.engine, "connect", set_pragmas)
+                event.listen(self.engine, "connect", set_up)
 
     def ping(self) -> None:
         """Raise unless the database answers. Needs an app context."""
@@ -95,7 +95,12 @@ def engine_options(url: str, threads: int) -> dict[str, Any]:
     }
 
 
-def set_pragmas(connection: Any, _record: Any) -> None:
-    """Set up a new SQLite connection."""
+def set_up(connection: Any, _record: Any) -> None:
+    """Set up a new SQLite connection; its own ``lower`` knows ASCII only."""
     for pragma in SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("lower", 1, lower, deterministic=True)
+
+
+def lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()

@@ -6,12 +6,8 @@ from flask import Flask
 
 from glassware.config import Config
 
-#: A form has few fields; a part of it is never held in memory beyond this many bytes.
-MAX_FORM_MEMORY = 65_536
-
 
 def restrict(app: Flask, config: Config) -> None:
     """Answer only for our own hosts (421), and read only bodies of a bounded size (413)."""
     app.config["TRUSTED_HOSTS"] = list(config["server.trusted_hosts"])
     app.config["MAX_CONTENT_LENGTH"] = config["server.max_body"]
-    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_FORM_MEMORY

@@ -11,11 +11,16 @@ from urllib.parse import unquote_plus
 
 from glassware.observe.context import Trace, bind
 from glassware.observe.logging import event
+from glassware.observe.metrics import Metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 Clock = Callable[[], float]
+
+#: Where the app notes the route that a request took, ids as placeholders.
+ROUTE = "glassware.route"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Edge:
@@ -32,17 +37,19 @@ class Edge:
         service: str,
         logger: logging.Logger | None = None,
         clock: Clock = time.monotonic,
+        metrics: Metrics | None = None,
     ) -> None:
         self.app = app
         self.service = service
         self.logger = logger or logging.getLogger("glassware.access")
         self.clock = clock
+        self.metrics = metrics or Metrics()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         trace = Trace.incoming(
             environ.get("HTTP_X_REQUEST_ID"), environ.get("HTTP_TRACEPARENT"), self.service
         )
-        exchange = Exchange(environ, trace, self.logger, self.clock)
+        exchange = Exchange(environ, trace, self.logger, self.clock, self.metrics)
         with bind(trace):
             try:
                 body = self.app(environ, exchange.starting(start_response))
@@ -56,13 +63,20 @@ class Exchange:
     """What is known of one request and its response."""
 
     def __init__(
-        self, environ: WSGIEnvironment, trace: Trace, logger: logging.Logger, clock: Clock
+        self,
+        environ: WSGIEnvironment,
+        trace: Trace,
+        logger: logging.Logger,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self.environ = environ
         self.trace = trace
         self.logger = logger
         self.clock = clock
         self.began = clock()
+        self.metrics = metrics
+        self.metrics.in_progress.inc()
         self.status: int | None = None
         self.expected: int | None = None
         self.sent = 0
@@ -93,18 +107,21 @@ class Exchange:
         return self.environ["REQUEST_METHOD"] == "HEAD" or self.sent == self.expected
 
     def finish(self, *, failed: bool = False, aborted: bool = False) -> None:
-        """Write the access line, once."""
+        """Count the request and write the access line, once."""
         if self.finished:
             return
         self.finished = True
+        status = 500 if failed and self.status is None else self.status
+        seconds = self.clock() - self.began
+        self.count(status, seconds)
         who = self.environ.get("glassware.principal")
         fields = {
             "method": self.environ["REQUEST_METHOD"],
             "path": path(self.environ),
             "query": query_names(self.environ.get("QUERY_STRING", "")),
-            "status": 500 if failed and self.status is None else self.status,
+            "status": status,
             "bytes": self.sent,
-            "seconds": round(self.clock() - self.began, 6),
+            "seconds": round(seconds, 6),
             "subject": getattr(who, "subject", None),
             "client": getattr(who, "client_id", None),
             "aborted": aborted or None,
@@ -117,6 +134,17 @@ class Exchange:
             **{name: value for name, value in fields.items() if value not in (None, [])},
         )
 
+    def count(self, status: int | None, seconds: float) -> None:
+        method = self.environ["REQUEST_METHOD"]
+        labels = {
+            "method": method if method in METHODS else "other",
+            "route": self.environ.get(ROUTE, "none"),
+            "status": status or 0,
+        }
+        self.metrics.requests.labels(**labels).observe(seconds)
+        self.metrics.sent.inc(self.sent)
+        self.metrics.in_progress.dec()
+
 
 class Body:
     """The response's body, each part of it made with the request's trace bound."""
@@ -126,7 +154,6 @@ class Body:
         self.parts = parts
         self.exchange = exchange
         self.ended = False
-        self.closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -147,9 +174,6 @@ class Body:
         return part
 
     def close(self) -> None:
-        if self.closed:
-            return
-        self.closed = True
         with bind(self.exchange.trace):
             try:
                 close = getattr(self.body, "close", None)

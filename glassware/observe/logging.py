@@ -68,9 +68,7 @@ class JsonFormatter(logging.Formatter):
         return document
 
     def message(self, record: logging.LogRecord) -> str:
-        """Return the record's message. Structures among its arguments are scrubbed by key first,
-        which their text no longer allows with certainty."""
-        message, arguments = as_text(record.msg), record.args
+        message, arguments = as_text(*self.scrubbed((record.msg,))), record.args
         if not arguments:
             return message
         try:
@@ -78,13 +76,15 @@ class JsonFormatter(logging.Formatter):
             return formatted
         except Exception:
             # The caller's mistake must not cost the line, nor be printed past the scrubber.
-            return f"{message} % {self.scrubbed(arguments)}"
+            return f"{message} % {self.scrubber.value(arguments)}"
 
     def scrubbed(self, arguments: Mapping[str, object] | tuple[object, ...]) -> Any:
+        """Return the arguments for formatting, those scrubbed whose text would hide more: keys
+        are told with certainty in a structure only, and a repr splits lines and escapes."""
         if isinstance(arguments, Mapping):
             return self.scrubber.value(arguments)
         return tuple(
-            self.scrubber.value(item) if isinstance(item, Mapping | list | tuple) else item
+            self.scrubber.value(item) if isinstance(item, str | Mapping | list | tuple) else item
             for item in arguments
         )
 

@@ -24,11 +24,21 @@ _WORDS = (
 _SENSITIVE = tuple(word.replace("_", "") for word in _WORDS)
 _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 
+# No pattern begins with a word boundary: in a repr, an "n" is before the first letter of a line.
 # Every repetition that may fail after it began is bounded: what is logged is partly the caller's
 # choice, and matching must stay linear in its length.
 _KEY = "(?:" + "|".join(word.replace("_", "[-_ ]?") for word in _WORDS) + r")[\w.-]{0,40}"
-_QUOTED = r"""[\w.]{0,40}\(?\\*(?:"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)"""
-_VALUE = rf"""(?:{_QUOTED}|[\[{{(][^\]}})]*[\]}})]?|[^\s&;,)\]}}"']+)"""
+_STRING = r"""(?:"(?:\\.|[^"\\])*"?|'(?:\\.|[^'\\])*'?)"""
+
+
+def _bracketed(levels: int) -> str:
+    # A secret may be inside of what its key holds; a regex counts brackets only so deep.
+    inner, other = (_bracketed(levels - 1), r"\[{(") if levels else ("(?!)", "")
+    return rf"""[\[{{(](?:{_STRING}|{inner}|[^"'\]}}){other}])*[\]}})]?"""
+
+
+_QUOTED = rf"[bru]?\\*{_STRING}"
+_VALUE = rf"""(?:{_QUOTED}|[\w.]{{0,40}}{_bracketed(3)}|[^\s&;,)\]}}"']+)"""
 
 
 def _pattern(regex: str, flags: re.RegexFlag = re.I) -> re.Pattern[str]:
@@ -45,7 +55,7 @@ _PATTERNS = (
     ),
     # A header as it is sent: the rest of the line.
     (
-        _pattern(r"\b((?:authorization|cookie|x-[\w-]{0,40}(?:key|token))\s{0,8}:[ \t]*)[^\r\n]+"),
+        _pattern(r"((?:authorization|cookie|x-[\w-]{0,40}(?:key|token))\s{0,8}:[ \t]*)[^\r\n]+"),
         rf"\1{MASK}",
     ),
     # JSON, also inside of JSON, and the repr of a dictionary.
@@ -55,10 +65,10 @@ _PATTERNS = (
     # A form, a DSN, the repr of a dataclass.
     (_pattern(rf"({_KEY}=){_VALUE}"), rf"\1{MASK}"),
     # Not the parameters of a challenge: Bearer realm="...".
-    (_pattern(r"""\b(Bearer\s{1,8})(?!\w{1,40}=")[\w.~+/=-]+"""), rf"\1{MASK}"),
-    (_pattern(r"\b(Basic\s{1,8})[A-Z0-9+/]{8,}={0,2}"), rf"\1{MASK}"),
+    (_pattern(r"""(Bearer\s{1,8})(?!\w{1,40}=")[\w.~+/=-]+"""), rf"\1{MASK}"),
+    (_pattern(r"(Basic\s{1,8})[\w.~+/=-]{8,}"), rf"\1{MASK}"),
     # A JWT, or any other token that begins with a JSON object.
-    (_pattern(r"eyJ[\w-]{8,}(?:\.[\w-]*)*", re.NOFLAG), MASK),
+    (_pattern(r"eyJ[\w-]{8,}[\w.-]*", re.NOFLAG), MASK),
     (_pattern(r"""(://[^\s:/?#@"'<>]*:)[^\s/?#"'<>]*@"""), rf"\1{MASK}@"),
 )
 
@@ -93,7 +103,9 @@ class Scrubber:
         with self._lock:
             self._registered |= looks
             longest_first = sorted(self._registered, key=len, reverse=True)
-            self._known = re.compile("|".join(map(re.escape, longest_first))) if looks else None
+            self._known = (
+                re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+            )
 
     def text(self, text: str) -> str:
         """Return the text with the secrets in it masked."""
@@ -122,8 +134,8 @@ class Scrubber:
                 return {
                     self.text(as_text(key)): self._member(key, data[key], inner) for key in data
                 }
-            if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], str):
-                return [self.text(data[0]), self._member(data[0], data[1], inner)]
+            if isinstance(data, tuple) and len(data) == 2 and isinstance(data[0], str | bytes):
+                return [self.value(data[0]), self._member(data[0], data[1], inner)]
             return [self.value(item, inner) for item in data]
         return self.text(as_text(data))
 
@@ -154,6 +166,7 @@ def _looks(value: str) -> set[str]:
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
+        repr(value.encode())[2:-1],
         quote(value),
         quote(value, safe=""),
         quote_plus(value),

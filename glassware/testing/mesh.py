@@ -104,7 +104,8 @@ class Mesh:
 
     def client(self, name: str, **kwargs: Any) -> httpx2.Client:
         """Return an HTTP client of the service."""
-        return httpx2.Client(base_url=ADDRESSES[name], transport=self.transports[name], **kwargs)
+        address = ADDRESSES.get(name, "http://localhost")
+        return httpx2.Client(base_url=address, transport=self.transports[name], **kwargs)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.apps)

@@ -20,8 +20,8 @@ from marshmallow import fields
 from marshmallow.validate import Length, Range
 from sqlalchemy import JSON, ForeignKey, String, select, text
 from sqlalchemy.orm import Mapped, mapped_column
-from werkzeug.exceptions import HTTPException
-from werkzeug.test import Client as WerkzeugClient
+from werkzeug.exceptions import HTTPException, default_exceptions
+from werkzeug.wrappers import Response as WerkzeugResponse
 
 from glassware.api import (
     Collection,
@@ -102,6 +102,7 @@ class NoteList(Collection):
     """The caller's notes."""
 
     path = "/notes"
+    model = NoteRow
     schema = NoteSchema
     policy = {"GET": scope("notes:read"), "POST": scope("notes:write")}
     filters = {
@@ -206,19 +207,16 @@ class Abort(Resource):
     policy = public("every status has a problem")
 
     def get(self, who: Any, status: int) -> Any:
-        if status in ODD:
-            raise ODD[status]()
-        abort(status, "as <asked> & told")
+        raise KINDS[status](description="as <asked> & told")
 
 
 class Odd(HTTPException):
     """A status that no standard knows."""
 
     code = 499
-    description = "odd"
 
 
-ODD = {499: Odd}
+KINDS = {**default_exceptions, 499: Odd}
 
 
 class Unhandled(Resource):
@@ -295,7 +293,7 @@ class World:
         self.log = Lines()
         self.app = service.create_app(
             {
-                "service.mode": "development",
+                "service.mode": "production",
                 "service.state_dir": str(directory),
                 "service.secrets_dir": str(directory / "secrets"),
                 **settings,
@@ -373,7 +371,7 @@ class World:
         for name, value in (headers or {}).items():
             key = name.upper().replace("-", "_")
             environ[key if key in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{key}"] = value
-        return WerkzeugClient(self.app).open(environ)
+        return WerkzeugResponse.from_app(self.app, environ, buffered=True)
 
     def close(self) -> None:
         with self.app.app_context():
@@ -389,6 +387,8 @@ def make_world() -> Iterator[Any]:
         def make(**settings: str) -> World:
             state = Path(directory) / str(len(worlds))
             state.mkdir()
+            (state / "secrets").mkdir(mode=0o700)
+            (state / "secrets" / "app.secret_key").write_text("x" * 40)
             worlds.append(World(state, **settings))
             return worlds[-1]
 

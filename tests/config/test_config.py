@@ -10,16 +10,22 @@ from hypothesis import strategies as st
 
 from glassware.config import CHASSIS, Config, ConfigError, Option, variable
 
-PORTS = st.integers(0, 65535)
 LAYERS = ("package", "ini", "10.ini", "20.ini", "environment", "file", "command line")
 NAMES = ("server.port", "paging.limit", "client.retries")
 
 
-@given(
-    said=st.dictionaries(
-        st.sampled_from(NAMES), st.dictionaries(st.sampled_from(LAYERS), PORTS.filter(bool))
-    )
-)
+@st.composite
+def sayings(draw):
+    """What each layer says, of which about half say something: {name: {layer: value}}."""
+    values = st.none() | st.integers(1, 65535)
+    said = {name: {layer: draw(values) for layer in LAYERS} for name in NAMES}
+    return {
+        name: {layer: value for layer, value in layers.items() if value is not None}
+        for name, layers in said.items()
+    }
+
+
+@given(said=sayings())
 def test_the_last_layer_that_says_something_wins_and_is_named_as_origin(new_machine, said):
     with new_machine() as places:
         origins = write_layers(places, said)
@@ -32,7 +38,7 @@ def test_the_last_layer_that_says_something_wins_and_is_named_as_origin(new_mach
         config = places.load(environ=environ, overrides=overrides, package="package_with_defaults")
         defaults = {option.name: option.default for option in CHASSIS}
         for name in NAMES:
-            layers = said.get(name, {})
+            layers = said[name]
             last = max(layers, key=LAYERS.index, default=None)
             assert config[name] == (layers[last] if last else defaults[name])
             assert config.origin(name) == (origins(name)[last] if last else "default")
@@ -190,6 +196,13 @@ def test_a_variable_with_our_prefix_that_names_no_option_is_refused(places, key)
 def test_variables_of_other_services_are_not_ours(places):
     environ = {"GLASSWARE_TASKS_OLD__SERVER__PORT": "1", "GLASSWARE_AUTH__NO__SUCH": "1"}
     assert places.load(environ=environ)["server.port"] == 7000
+
+
+@pytest.mark.parametrize("text", ["[server]\nPort = 1\n", "[Server]\nport = 1\n"])
+def test_names_are_written_in_small_letters(places, text):
+    places.write(places.etc / "tasks.ini", text)
+    with pytest.raises(ConfigError, match=r"unknown .*; did you mean server"):
+        places.load()
 
 
 @pytest.mark.parametrize("text", ["[DEFAULT]\nport = 1\n", "[DEFAULT]\n[server]\n"])

@@ -86,6 +86,12 @@ def test_the_units_credentials_are_read_in_place_of_the_folder(places):
     assert config.origin(KEY) == f"file {unit / f'glassware_{KEY}'}"
 
 
+def test_hidden_files_and_folders_beside_the_secrets_are_left_alone(places):
+    places.write(places.secrets / f".{KEY}.swp", "x")
+    places.write(places.secrets / "old" / KEY, "x")
+    assert places.load()[KEY].startswith(DEVELOPMENT)
+
+
 def test_a_name_of_ours_in_the_units_credentials_must_be_known(places):
     unit = places.root / "unit"
     places.write(unit / "glassware_app.secretkey", "x")

@@ -28,6 +28,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markupsafe import Markup
 
 from glassware.media import json, xml
 from glassware.media.xml import write
@@ -111,6 +112,10 @@ class Colour(StrEnum):
     RED = "<red>"
 
 
+class Shade(str, Enum):  # noqa: UP042
+    DARK = "dark"
+
+
 class Level(int, Enum):
     LOW = 1
 
@@ -122,7 +127,9 @@ class Level(int, Enum):
         datetime(2026, 1, 2, tzinfo=UTC).date(),
         UUID(int=1),
         Colour.RED,
+        Shade.DARK,
         Level.LOW,
+        Markup("<b>&amp;</b>"),
         ({"a": (1,)},),
         -0.0,
         1e22,
@@ -134,7 +141,7 @@ def test_values_of_python_are_written_as_in_json(value):
     assert xml.dumps(value) == xml.dumps(stdlib.loads(json.dumps(value)))
 
 
-@pytest.mark.parametrize("name", [1, True, None, 1.5, Colour.RED])
+@pytest.mark.parametrize("name", [1, True, None, 1.5, Colour.RED, Shade.DARK, Markup("<b>")])
 def test_names_that_are_no_texts_are_written_as_in_json(name):
     assert xml.dumps({name: 1}) == xml.dumps(stdlib.loads(json.dumps({name: 1})))
 

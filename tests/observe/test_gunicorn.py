@@ -55,7 +55,8 @@ def on_starting(server):
 def server(tmp_path):
     (tmp_path / "streaming_app.py").write_text(APP)
     (tmp_path / "conf.py").write_text(CONF)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    out = tmp_path / "out"
+    with socket.create_server(("127.0.0.1", 0)) as listener, out.open("w") as stdout:
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -70,10 +71,10 @@ def server(tmp_path):
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             pass_fds=[listener.fileno()],
-            stdout=(tmp_path / "out").open("w"),
+            stdout=stdout,
         )
         try:
-            yield listener.getsockname(), tmp_path / "out"
+            yield listener.getsockname(), out
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(10)

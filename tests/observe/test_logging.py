@@ -75,7 +75,7 @@ def test_a_line_break_or_terminal_code_stays_within_its_line(log):
 def test_a_record_whose_arguments_do_not_fit_is_still_a_line(log, capfd):
     log.info("%d of %s", "x")
     log.info("%(name)s", {"other": 1})
-    assert [line["event"] for line in log.lines] == ["%d of %s % ('x',)", "%(name)s % {'other': 1}"]
+    assert [line["event"] for line in log.lines] == ["%d of %s % ['x']", "%(name)s % {'other': 1}"]
     assert capfd.readouterr() == ("", "")
 
 

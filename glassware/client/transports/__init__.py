@@ -7,6 +7,7 @@ sibling with; in one process ``WSGITransport(app)`` takes the place of the netwo
 from __future__ import annotations
 
 from glassware.client.transports.bearer import BearerTransport
+from glassware.client.transports.meter import MeterTransport
 from glassware.client.transports.network import Deadline, Network, NetworkTransport
 from glassware.client.transports.retry import RetryTransport
 from glassware.client.transports.trace import TraceTransport
@@ -15,6 +16,7 @@ from glassware.client.transports.wsgi import WSGITransport
 __all__ = [
     "BearerTransport",
     "Deadline",
+    "MeterTransport",
     "Network",
     "NetworkTransport",
     "RetryTransport",

@@ -85,8 +85,8 @@ class Builder:
         at = self.parser
         return malformed(at.CurrentLineNumber, at.CurrentColumnNumber + 1, fault)
 
-    def xml_declared(self, version: str, encoding: str | None, _standalone: int) -> None:
-        if (encoding or "utf-8").lower() not in ("utf-8", "us-ascii"):
+    def xml_declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
+        if encoding is not None and encoding.lower() != "utf-8":
             raise self.refused("only UTF-8 is read; declare no other encoding.")
 
     def doctype_started(self, *_: object) -> None:

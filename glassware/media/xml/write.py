@@ -87,6 +87,9 @@ def write_items(out: list[str], items: Iterable[object], name: str) -> None:
 
 def content(value: object) -> str:
     """Return the escaped text of anything but a container. Raises as ``json.dumps`` does."""
+    if isinstance(value, str):
+        # A subclass may format, and even replace, in ways of its own.
+        return escape(str.__str__(value))
     for kind, scalar in SCALARS.items():
         if isinstance(value, kind):
             return scalar(value)

@@ -73,7 +73,6 @@ OPTIONS = (
     Option("mail.host", str, "", "Relay that takes our mail. Empty: none is sent."),
     Option("mail.port", int, 25, "Port of the relay.", minimum=1, maximum=65535),
     Option("mail.from", str, "glassware@localhost", "Sender of our mail."),
-    Option("mail.timeout", float, 10.0, "Seconds to wait for the relay.", minimum=0.01),
 )
 
 

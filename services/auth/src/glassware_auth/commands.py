@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from glassware.api import parse, runtime
 from glassware.cli import Commands
 from glassware.db import now
@@ -12,7 +14,6 @@ from glassware.media.json import dumps
 from glassware.problems import BadRequestProblem
 from glassware_auth.domain import clients as service_accounts
 from glassware_auth.domain import users as people
-from glassware_auth.domain.authority import Authority
 from glassware_auth.domain.digests import generate
 from glassware_auth.domain.keys import chain
 from glassware_auth.models import Client, SigningKey, User, db
@@ -23,12 +24,7 @@ clients = Commands("clients", "The service accounts.")
 keys = Commands("keys", "The keys that sign tokens.")
 
 
-def authority() -> Authority:
-    parts: Authority = runtime().parts
-    return parts
-
-
-def told(facts: dict[str, Any], as_json: bool) -> str:
+def told(facts: dict[str, Any], as_json: bool = False) -> str:
     """Return the facts for a person, or for a program."""
     if as_json:
         return dumps(facts).decode()
@@ -47,19 +43,22 @@ def chosen_password(path: str | None) -> str:
 
 def new_user(email: str, password: str, admin: bool) -> User:
     given = {"email": email, "name": email.partition("@")[0], "password": password}
-    user = people.add(
-        authority(), **parse.load(RegistrationSchema(), given), activated=True, admin=admin
-    )
+    about = parse.load(RegistrationSchema(), given)
+    user = people.add(runtime().parts, **about, activated=True, admin=admin)
     db.session.commit()
     return user
+
+
+def credentials(user: User, password: str, path: str | None) -> str:
+    """Return what to print: the password only where it is nowhere else."""
+    return told({"email": user.email} if path else {"email": user.email, "password": password})
 
 
 @users.command
 def create(email: str, admin: bool = False, password_file: str | None = None) -> str:
     """Create a user, activated, and print the password if it was generated, this once."""
     password = chosen_password(password_file)
-    user = new_user(email, password, admin)
-    return told({"email": user.email} | ({} if password_file else {"password": password}), False)
+    return credentials(new_user(email, password, admin), password, password_file)
 
 
 @users.command
@@ -77,17 +76,13 @@ def list_users() -> str:
     """List the users: email, id, and what is special about them."""
     return "\n".join(
         " ".join([user.email, str(user.id), *marks(user)])
-        for user in db.session.scalars(people.everyone().order_by(User.email))
+        for user in db.session.scalars(select(User).order_by(User.email))
     )
 
 
 def marks(user: User) -> list[str]:
-    found = {
-        "admin": user.admin,
-        "deactivated": not user.active,
-        "not-activated": user.activated_at is None,
-    }
-    return [mark for mark, holds in found.items() if holds]
+    inactive = {"deactivated": not user.active, "not-activated": user.activated_at is None}
+    return [mark for mark, holds in {"admin": user.admin, **inactive}.items() if holds]
 
 
 @users.command
@@ -105,9 +100,9 @@ def passwd(email: str, password_file: str | None = None) -> str:
     user = people.with_email(email)
     password = chosen_password(password_file)
     parse.load(RegistrationSchema(only=["password"]), {"password": password})
-    people.set_password(authority(), user, password)
+    people.set_password(runtime().parts, user, password)
     db.session.commit()
-    return told({"email": user.email} | ({} if password_file else {"password": password}), False)
+    return credentials(user, password, password_file)
 
 
 @clients.command("create")
@@ -115,14 +110,10 @@ def create_client(
     name: str, scopes: str = "", first_party: bool = False, json: bool = False
 ) -> str:
     """Create a service account and print its secret, this once."""
-    given = {
-        "client_id": name,
-        "scopes": scopes.replace(",", " ").split(),
-        "first_party": first_party,
-    }
+    names = scopes.replace(",", " ").split()
+    given = {"client_id": name, "scopes": names, "first_party": first_party}
     client = service_accounts.add(runtime().config, **parse.load(ClientSchema(), given))
-    db.session.commit()
-    return told({"client_id": client.client_id, "client_secret": client.client_secret}, json)
+    return told_secret(client, json)
 
 
 @clients.command("list")
@@ -130,7 +121,7 @@ def list_clients() -> str:
     """List the service accounts with their scopes."""
     return "\n".join(
         " ".join([client.client_id, *client.scopes, *([] if client.active else ["(deactivated)"])])
-        for client in db.session.scalars(service_accounts.everyone().order_by(Client.client_id))
+        for client in db.session.scalars(select(Client).order_by(Client.client_id))
     )
 
 
@@ -139,6 +130,10 @@ def rotate_secret(name: str, now: bool = False, json: bool = False) -> str:
     """Print a new secret; the last one holds until the next rotation, or with --now no longer."""
     client = service_accounts.named(name)
     service_accounts.give_secret(runtime().config, client, at_once=now)
+    return told_secret(client, json)
+
+
+def told_secret(client: Client, json: bool) -> str:
     db.session.commit()
     return told({"client_id": client.client_id, "client_secret": client.client_secret}, json)
 
@@ -146,20 +141,20 @@ def rotate_secret(name: str, now: bool = False, json: bool = False) -> str:
 @keys.command("list")
 def list_keys() -> str:
     """List the keys with their states and the times that these follow from."""
-    authority().keys.keys()
+    runtime().parts.keys.keys()
     return "\n".join(map(described, chain(db.session())))
 
 
 @keys.command
 def rotate(now: bool = False) -> str:
     """Publish the next key, which signs after auth.key_overlap, or with --now at once."""
-    return described(authority().keys.rotate(at_once=now))
+    return described(runtime().parts.keys.rotate(at_once=now))
 
 
 @keys.command
 def retire(kid: str, compromised: bool = False) -> str:
     """Stop signing with a key; with --compromised the tokens it signed hold no longer."""
-    return described(authority().keys.retire(kid, compromised))
+    return described(runtime().parts.keys.retire(kid, compromised))
 
 
 def described(key: SigningKey) -> str:

@@ -6,11 +6,11 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, request
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
 from glassware.api import Collection, Item, Resource, contains, exact, parse, range_, runtime
-from glassware.api.errors import public_url
-from glassware.auth import Policy, Principal, authenticated, owner, public, scope
+from glassware.api.runtime import public_url
+from glassware.auth import Policy, Principal, owner, public, scope
 from glassware.media import json
 from glassware.problems import (
     ForbiddenProblem,
@@ -30,9 +30,10 @@ from glassware_auth.domain.tokens import in_good_standing
 #: Tokens outlive a deactivation by minutes. Here, where accounts are governed, they must not.
 STANDING = Policy("good standing", lambda who, _item: in_good_standing(who))
 OPEN = Policy("open registration", lambda _who, _item: authority().open_registration)
-SELF = owner("id") & STANDING
-USERS_ADMIN = scope("users:admin") & STANDING
-CLIENTS_ADMIN = scope("clients:admin") & STANDING
+USERS_ADMIN = STANDING & scope("users:admin")
+CLIENTS_ADMIN = STANDING & scope("clients:admin")
+READ_USER = STANDING & (owner("id") | scope("users:read") | scope("users:admin"))
+CHANGE_USER = STANDING & (owner("id") | scope("users:admin"))
 
 
 def authority() -> Authority:
@@ -55,11 +56,11 @@ class UserList(Collection):
     sorts = ("email", "name", "created_at")
 
     def select(self, who: Principal) -> Select[models.User]:
-        return users.everyone()
+        return select(models.User)
 
     def create(self, who: Principal, data: dict[str, Any]) -> models.User:
         """Register. A link to the address activates the account, or an administrator's word."""
-        user = users.add(authority(), **data, activated=who.may("users:admin"))
+        user = users.add(authority(), **data, activated=USERS_ADMIN.permits(who, None))
         if user.activated_at is None:
             users.invite(authority().config, user, public_url())
         return user
@@ -71,14 +72,14 @@ class User(Item):
     path = "/users/<uuid:id>"
     schema = schemas.UserSchema
     policy = {
-        "GET": SELF | (scope("users:read") & STANDING) | USERS_ADMIN,
-        "PUT": SELF | USERS_ADMIN,
-        "PATCH": SELF | USERS_ADMIN,
-        "DELETE": SELF | USERS_ADMIN,
+        "GET": READ_USER,
+        "PUT": CHANGE_USER,
+        "PATCH": CHANGE_USER,
+        "DELETE": CHANGE_USER,
     }
 
     def select(self, who: Principal) -> Select[models.User]:
-        return users.everyone()
+        return select(models.User)
 
     def change(self, who: Principal, user: models.User, data: dict[str, Any]) -> None:
         """Change the name; an administrator may deactivate and reactivate."""
@@ -102,7 +103,7 @@ class UserPassword(Resource):
     """The password of one person, who alone changes it, by the old one."""
 
     path = "/users/<uuid:id>/password"
-    policy = authenticated() & STANDING
+    policy = STANDING
     body = schemas.PasswordSchema
 
     def post(self, who: Principal, data: dict[str, str], id: UUID) -> None:
@@ -212,7 +213,7 @@ class ClientList(Collection):
     sorts = ("client_id", "created_at")
 
     def select(self, who: Principal) -> Select[models.Client]:
-        return clients.everyone()
+        return select(models.Client)
 
     def create(self, who: Principal, data: dict[str, Any]) -> models.Client:
         """Create a service account; the answer tells its secret, this once."""
@@ -228,7 +229,7 @@ class Client(Item):
     policy = CLIENTS_ADMIN
 
     def select(self, who: Principal) -> Select[models.Client]:
-        return clients.everyone()
+        return select(models.Client)
 
     def change(self, who: Principal, client: models.Client, data: dict[str, Any]) -> None:
         clients.require_reach(who, {*data["scopes"], *client.scopes})

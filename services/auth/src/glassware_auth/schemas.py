@@ -38,7 +38,7 @@ def known_password() -> fields.String:
 class UserSchema(Schema):
     """A person."""
 
-    url = Link("user", dump_only=True)
+    url = Link("user")
     id = fields.UUID(dump_only=True)
     email = Email(dump_only=True)
     name = fields.String(required=True, validate=[Length(1, 100), NO_CONTROLS])
@@ -105,7 +105,7 @@ class TokenRequestSchema(Schema):
 class ClientSchema(Schema):
     """A service account; ``client_secret`` is in the answer that made it, and never again."""
 
-    url = Link("client", dump_only=True)
+    url = Link("client")
     id = fields.UUID(dump_only=True)
     client_id = fields.String(required=True, validate=[Length(3, 30), CLIENT_ID, NoneOf([LOGIN])])
     scopes = fields.List(

@@ -69,7 +69,8 @@ def _archive(
 def _compressed(kind: Format, stream: Stream) -> Stream:
     """Compress a stream in a native archive of its own.
 
-    In the tar's own, an abandoned entry would be padded up to its size before xz is freed.
+    Inside the tar's, an abandoned build would either leak the compressor or first fill its entry
+    up to the declared size (see ``Archive``).
     """
     with (
         closing(stream),

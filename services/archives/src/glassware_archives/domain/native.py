@@ -51,9 +51,6 @@ _REGULAR_FILE, _PERMISSIONS = 0o100000, 0o644
 _write_free = ffi.libarchive["archive_write_free"]
 _write_free.argtypes, _write_free.restype = [ctypes.c_void_p], ctypes.c_int
 
-# These fill an unfinished entry up to its declared size when they are closed.
-_PADDING = frozenset({"pax_restricted", "7zip"})
-
 
 def library() -> str:
     """Return the name and version of the library; other versions may make other bytes."""
@@ -86,12 +83,30 @@ def _times_are_utc() -> bool:
 
 
 class Archive:
-    """One open native archive; what it makes goes to ``sink``. Not to be shared by threads."""
+    """One open native archive; what it makes goes to ``sink``. Not to be shared by threads.
 
-    def __init__(self, pointer: int, entry: int, failures: list[BaseException]) -> None:
-        self._pointer = pointer
-        self._entry = entry
-        self._failures = failures
+    Use ``open_archive``, which frees it.
+    """
+
+    def __init__(self, writer: str, sink: Spool) -> None:
+        self._writer = writer
+        self._sink: Spool | None = sink
+        self._failure: BaseException | None = None
+        self._finished = False
+        self._callback = ffi.WRITE_CALLBACK(self._collect)
+        self._entry = ffi.entry_new()
+        self._pointer = ffi.write_new()
+
+    def open(self, compressor: str | None, options: str) -> None:
+        """Set the archive up and write what comes before the first entry."""
+        ffi.get_write_format_function(self._writer)(self._pointer)
+        if compressor is not None:
+            ffi.get_write_filter_function(compressor)(self._pointer)
+        self._call(ffi.write_set_options, options.encode())
+        # A 7z is written in blocks anyway, and its output buffer would be lost (see _leave).
+        self._call(ffi.write_set_bytes_per_block, 0 if self._writer == "7zip" else BLOCK)
+        self._call(ffi.write_set_bytes_in_last_block, 1)
+        self._call(ffi.write_open, None, ffi.NO_OPEN_CB, self._callback, ffi.NO_CLOSE_CB)
 
     def begin(self, name: str, size: int | None, modified: datetime) -> None:
         """Begin an entry; its content follows in ``write``."""
@@ -115,13 +130,46 @@ class Archive:
 
     def finish(self) -> None:
         """Write what comes after the last entry."""
+        self._finished = True
         self._call(ffi.write_close)
+
+    def release(self) -> None:
+        """Free what is native, finished or not; what else comes out of it is dropped."""
+        self._sink = None
+        if not self._finished:
+            with suppress(ffi.ArchiveError):
+                self._leave()
+        _write_free(self._pointer)
+        ffi.entry_free(self._entry)
+        del self._callback, self._failure  # each is part of a cycle
+
+    def _leave(self) -> None:
+        """Keep an entry in the middle of a tar or 7z from being filled up to its declared size.
+
+        An archive that is freed is closed first, which does that; a failed one is not. But what is
+        not closed loses memory: deflate 0.3 MiB, xz 7 MiB, libarchive 3.6 its output buffer. So a
+        compressor always is in an archive of its own, and the buffer is asked back by closing.
+        """
+        if self._writer in ("pax_restricted", "7zip"):
+            ffi.write_fail(self._pointer)
+        if self._writer == "pax_restricted":
+            ffi.write_close(self._pointer)
+
+    def _collect(self, _archive: int, _data: int, buffer: Any, length: int) -> int:
+        # Must not raise: ctypes would print the error and return garbage.
+        try:
+            if self._sink is not None:
+                self._sink.write(ctypes.string_at(buffer, length))
+        except BaseException as error:
+            self._failure = error
+            return -1
+        return length
 
     def _call(self, function: Callable[..., int], *arguments: object, expected: int = 0) -> None:
         try:
             result = function(self._pointer, *arguments)
         except ffi.ArchiveError as error:
-            raise (self._failures[0] if self._failures else error) from error
+            raise (self._failure or error) from error
         if result != expected:  # a warning, or fewer bytes written than given
             raise RuntimeError(f"libarchive: {function.__name__} returned {result}")
 
@@ -133,49 +181,9 @@ def open_archive(
     """Open an archive that writes to ``sink``; free it however the block is left."""
     if not (_names_are_utf8() and _times_are_utc()):
         raise RuntimeError("call ensure_environment() when the process starts")
-    failures: list[BaseException] = []
-    abandoned: list[bool] = []
-    callback = _collector(sink, failures, abandoned)
-    pointer, entry = ffi.write_new(), ffi.entry_new()
+    archive = Archive(writer, sink)
     try:
-        ffi.get_write_format_function(writer)(pointer)
-        if compressor is not None:
-            ffi.get_write_filter_function(compressor)(pointer)
-        ffi.write_set_options(pointer, options.encode())
-        ffi.write_set_bytes_per_block(pointer, BLOCK)
-        ffi.write_set_bytes_in_last_block(pointer, 1)
-        ffi.write_open(pointer, None, ffi.NO_OPEN_CB, callback, ffi.NO_CLOSE_CB)
-        yield Archive(pointer, entry, failures)
+        archive.open(compressor, options)
+        yield archive
     finally:
-        abandoned.append(True)
-        _release(pointer, writer)
-        ffi.entry_free(entry)
-
-
-def _collector(sink: Spool, failures: list[BaseException], abandoned: list[bool]) -> object:
-    """Return the native callback. It must never raise: ctypes would return garbage for it."""
-
-    def collect(_archive: int, _data: int, buffer: Any, length: int) -> int:
-        try:
-            if not abandoned:
-                sink.write(ctypes.string_at(buffer, length))
-        except BaseException as error:
-            failures.append(error)
-            return -1
-        return length
-
-    return ffi.WRITE_CALLBACK(collect)
-
-
-def _release(pointer: int, writer: str) -> None:
-    """Free an archive, finished or not.
-
-    Only closing frees what a compressor (deflate 0.3 MiB, xz 7 MiB) or an old libarchive's output
-    buffer took; but it also pads an entry to its declared size, unless the archive has failed. In
-    a newer libarchive a failed archive cannot be closed, so none that can fail has a compressor.
-    """
-    with suppress(ffi.ArchiveError):
-        if writer in _PADDING:
-            ffi.write_fail(pointer)
-        ffi.write_close(pointer)
-    _write_free(pointer)
+        archive.release()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from glassware.auth import Principal
 from glassware.config import Config
@@ -15,11 +15,6 @@ from glassware_auth.domain.tokens import ScopeProblem, may_sign_in
 from glassware_auth.models import Client, db
 
 PREFIX = "gws_"
-
-
-def everyone() -> Select[Client]:
-    """Return the statement of all clients."""
-    return select(Client)
 
 
 def named(client_id: str) -> Client:

@@ -82,16 +82,15 @@ def turn(config: Config, family: Family, generation: int) -> str:
     The update is the decision: of any number of callers at once one makes it, and the others find
     a family that has just turned.
     """
-    moment = now()
     use = update(Family).where(Family.id == family.id, Family.generation == generation)
-    use = use.values(generation=generation + 1, turned_at=moment)
+    use = use.values(generation=generation + 1, turned_at=now())
     used = db.session.scalar(
         use.returning(Family.id), execution_options={"synchronize_session": False}
     )
     if used is None:
         family = find(family.id)
         grace = timedelta(seconds=config["auth.refresh_grace"])
-        if family.generation != generation + 1 or moment - family.turned_at > grace:
+        if family.generation != generation + 1 or now() - family.turned_at >= grace:
             end(family)
             event(log, "refresh_token_reused", level=logging.WARNING, subject=str(family.user_id))
             raise refusal()

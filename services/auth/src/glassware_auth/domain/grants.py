@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from glassware.problems import ForbiddenProblem, Problem, UnauthorizedProblem
 from glassware_auth.domain import clients, families, tokens
@@ -57,6 +57,8 @@ def exchange(authority: Authority, request: TokenRequest) -> Grant:
     if grant is None or (grant is password and not authority.password_grant):
         raise TokenRequestProblem("unsupported_grant_type", "There is no such grant here.")
     client = authenticate(authority, request)
+    if client is None and grant is not refresh_token:
+        raise InvalidClientProblem()
     try:
         return grant(authority, client, request)
     except tokens.ScopeProblem as refused:
@@ -80,18 +82,14 @@ def authenticate(authority: Authority, request: TokenRequest) -> Client | None:
     return client
 
 
-def client_credentials(authority: Authority, client: Client | None, request: TokenRequest) -> Grant:
+def client_credentials(authority: Authority, client: Client, request: TokenRequest) -> Grant:
     """A service account acts for itself."""
-    if client is None:
-        raise InvalidClientProblem()
     scopes = narrow(request.form.get("scope"), scopes_of(authority.config, client))
     return tokens.issue(authority, client, scopes, client.client_id)
 
 
-def password(authority: Authority, client: Client | None, request: TokenRequest) -> Grant:
+def password(authority: Authority, client: Client, request: TokenRequest) -> Grant:
     """A program of our own asks for a person's password, and acts for them within its scopes."""
-    if client is None:
-        raise InvalidClientProblem()
     if not client.first_party:
         raise TokenRequestProblem("unauthorized_client", "This grant is for first-party clients.")
     email, secret = request.need("username").lower(), request.need("password")
@@ -111,19 +109,17 @@ def refresh_token(authority: Authority, client: Client | None, request: TokenReq
     if not tokens.may_sign_in(family.user):
         families.end(family)
         raise families.refusal()
-    allowed = common(family.scopes, scopes_of(config, family.user))
-    scopes = narrow(
-        request.form.get("scope"), common(allowed, client.scopes) if client else allowed
-    )
+    bounds = [scopes_of(config, family.user), *([client.scopes] if client else [])]
+    scopes = narrow(request.form.get("scope"), common(family.scopes, *bounds))
     grant = tokens.issue(authority, family.user, scopes, family.client_id)
     return {**grant, "refresh_token": families.turn(config, family, generation)}
 
 
-def common(scopes: Sequence[str], others: Sequence[str]) -> list[str]:
-    return [scope for scope in scopes if scope in others]
+def common(scopes: Sequence[str], *bounds: Sequence[str]) -> list[str]:
+    return [scope for scope in scopes if all(scope in bound for bound in bounds)]
 
 
-GRANTS: dict[str, Callable[[Authority, Client | None, TokenRequest], Grant]] = {
+GRANTS: dict[str, Callable[[Authority, Any, TokenRequest], Grant]] = {
     "client_credentials": client_credentials,
     "password": password,
     "refresh_token": refresh_token,

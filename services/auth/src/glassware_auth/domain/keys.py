@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -55,9 +54,9 @@ class KeyRing:
     """The service's signing keys, read through a short memory.
 
     ``overlap`` and ``lifetime`` are in seconds: a new key is published for ``overlap`` before it
-    signs, and an old one for ``lifetime`` after it last signed, which outlives its tokens. The ring
-    uses a database session of its own, so it neither commits nor loses what its caller is at;
-    SQLite has one writer, so a caller asks for a signer before it writes.
+    signs, and an old one for ``lifetime`` after it last signed, which outlives its tokens. A change
+    of the keys has a database session of its own, so it neither commits nor loses what its caller
+    is at; as SQLite has one writer, a caller asks for a signer before it writes.
     """
 
     def __init__(
@@ -73,7 +72,6 @@ class KeyRing:
         self.algorithms = frozenset(algorithms)
         self.overlap, self.lifetime = timedelta(seconds=overlap), timedelta(seconds=lifetime)
         self._seal = Fernet(base64.urlsafe_b64encode(mac(secret, "signing keys", b"")))
-        self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._signer: Signer | None = None
 
@@ -100,22 +98,24 @@ class KeyRing:
         return kept
 
     def _read(self) -> Snapshot:
-        with self._lock, Session(db.engine, expire_on_commit=False) as session:
-            rows = chain(session)
-            if not any(row.state(now()) == "active" for row in rows):
-                rows = self._first(session, rows)
-            rows = [row for row in rows if row.state(now()) != "dropped"]
-            public = read_keys({"keys": [row.public for row in rows]}, self.algorithms)
-            self._snapshot = Snapshot(rows, public, time.monotonic())
-            return self._snapshot
+        rows = chain(db.session())
+        if not any(row.state(now()) == "active" for row in rows):
+            self._make_first(rows)
+            rows = chain(db.session())
+        for row in rows:
+            db.session.expunge(row)  # kept for longer than the session
+        rows = [row for row in rows if row.state(now()) != "dropped"]
+        public = read_keys({"keys": [row.public for row in rows]}, self.algorithms)
+        self._snapshot = Snapshot(rows, public, time.monotonic())
+        return self._snapshot
 
-    def _first(self, session: Session, rows: Rows) -> Rows:
-        try:
+    def _make_first(self, rows: Rows) -> None:
+        with Session(db.engine) as session:
             self._add(session, rows, now())
-            session.commit()
-        except IntegrityError:  # another process was quicker, and its key is as good
-            session.rollback()
-        return chain(session)
+            try:
+                session.commit()
+            except IntegrityError:
+                session.rollback()  # another process was quicker, and its key is as good
 
     def rotate(self, at_once: bool = False) -> SigningKey:
         """Publish the next key; it signs after the overlap, or at once.
@@ -155,11 +155,8 @@ class KeyRing:
 
     def _hand_over(self, rows: Rows, heir: SigningKey, start: datetime) -> None:
         """Let the heir sign from ``start`` on, and the others no longer."""
-        heir.activates_at, heir.retires_at, heir.drops_at = (
-            min(heir.activates_at, start),
-            None,
-            None,
-        )
+        heir.activates_at = min(heir.activates_at, start)
+        heir.retires_at = heir.drops_at = None
         for row in rows:
             if row is not heir and row.state(start) in LIVE:
                 row.retires_at, row.drops_at = start, start + self.lifetime
@@ -188,9 +185,10 @@ class KeyRing:
         return key
 
     def _saved(self, session: Session, key: SigningKey) -> SigningKey:
-        for row in session.scalars(select(SigningKey).where(SigningKey.drops_at <= now())):
-            row.private = ""  # nobody needs it any more, so nobody can lose it
+        dropped = update(SigningKey).where(SigningKey.drops_at <= now())
         try:
+            session.flush()
+            session.execute(dropped.values(private=""))  # what nobody needs, nobody can lose
             session.commit()
         except IntegrityError:
             raise ConflictProblem("Another rotation was under way; look at the keys.") from None

@@ -15,8 +15,8 @@ def send(config: Config, to: str, subject: str, text: str) -> None:
     message["From"], message["To"], message["Subject"] = config["mail.from"], to, subject
     message.set_content(text)
     try:
-        host, port, timeout = config["mail.host"], config["mail.port"], config["mail.timeout"]
-        with smtplib.SMTP(host, port, timeout=timeout) as relay:
+        host, port = config["mail.host"], config["mail.port"]
+        with smtplib.SMTP(host, port, timeout=config["client.timeout"]) as relay:
             relay.send_message(message)
     except (OSError, smtplib.SMTPException):
         raise UnavailableProblem(

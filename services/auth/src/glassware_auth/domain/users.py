@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import Select, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import NoResultFound
 from uuid_utils.compat import uuid7
 
@@ -36,11 +37,6 @@ If it was not you, do nothing.
 """
 
 
-def everyone() -> Select[User]:
-    """Return the statement of all people."""
-    return select(User)
-
-
 def with_email(email: str) -> User:
     """Return the user. Raises NotFoundProblem."""
     user = db.session.scalar(select(User).filter_by(email=email))
@@ -49,28 +45,15 @@ def with_email(email: str) -> User:
     return user
 
 
-def add(
-    authority: Authority,
-    email: str,
-    name: str,
-    password: str,
-    *,
-    activated: bool = False,
-    admin: bool = False,
-) -> User:
-    """Create a user. Raises ConflictProblem where the email is taken."""
-    if db.session.scalar(select(User.id).filter_by(email=email)) is not None:
+def add(authority: Authority, password: str, *, activated: bool = False, **about: Any) -> User:
+    """Create a user; ``about`` are email, name and admin.
+
+    Raises ConflictProblem where the email is taken.
+    """
+    user = User(id=uuid7(), activated_at=now() if activated else None, **about)
+    if db.session.scalar(select(User.id).filter_by(email=user.email)) is not None:
         raise ConflictProblem("There already is an account with this email.")
-    hashed = authority.passwords.hash(password)
-    user = User(
-        id=uuid7(),
-        email=email,
-        name=name,
-        password_hash=hashed,
-        active=True,
-        admin=admin,
-        activated_at=now() if activated else None,
-    )
+    user.password_hash = authority.passwords.hash(password)
     db.session.add(user)
     return user
 

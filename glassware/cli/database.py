@@ -1,0 +1,38 @@
+"""``manage.py db``: Flask-Migrate's commands, with an ``upgrade`` that an older version may run."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import Any
+
+import click
+import flask_migrate.cli
+from flask import current_app
+from flask.cli import with_appcontext
+
+from glassware.db.migrate import Standing, standing
+
+plain = flask_migrate.cli.db.commands["upgrade"]
+
+
+@click.command(params=plain.params, help=plain.help)
+@with_appcontext
+def upgrade(**values: Any) -> None:
+    """Run the migrations, unless a newer version has been here: so one can go back to an older."""
+    before = where()
+    if values["revision"] == "head" and before.ahead:
+        click.echo(f"The database is at {before.current}, made by a newer version. Nothing to do.")
+        return
+    assert plain.callback is not None
+    plain.callback(**values)
+    if not values["sql"]:
+        click.echo(f"The database was at {before.current}, and is at {where().current}.")
+
+
+def where() -> Standing:
+    migrate = current_app.extensions["migrate"]
+    return standing(migrate.db, migrate.directory)
+
+
+db = copy(flask_migrate.cli.db)
+db.commands = {**db.commands, "upgrade": upgrade}

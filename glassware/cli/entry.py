@@ -1,0 +1,14 @@
+"""The command of an installed service: ``glassware-tasks`` is what ``manage.py`` is in a checkout."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from glassware.cli.manager import Manager
+
+
+def main() -> None:
+    """Drive the service that the program is named after, and exit."""
+    program = Path(sys.argv[0]).name
+    Manager(f"{program.replace('-', '_')}.app:service").main(prog_name=program)

@@ -1,0 +1,86 @@
+"""Metrics for Prometheus: what came in, what went out, what is in progress.
+
+Each app has a registry of its own, so two apps in one process do not add up. Under several worker
+processes the values live in files below ``PROMETHEUS_MULTIPROC_DIR``, which the server sets before
+the first metric is made, and whoever is asked adds them up.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+#: Seconds, from a cached answer to a neighbour's timeout.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Metrics:
+    """What one app counts. A label never takes a value that a caller could choose."""
+
+    def __init__(self) -> None:
+        # Imported late: the library reads FOLDER from the environment once, when it is imported.
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "http_request_duration_seconds",
+            "Requests by method, route and status.",
+            ("method", "route", "status"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "http_requests_in_progress",
+            "Requests that are being answered.",
+            multiprocess_mode="livesum",
+            registry=self.registry,
+        )
+        self.sent = Counter(
+            "http_response_bytes",
+            "Bytes of bodies sent.",
+            registry=self.registry,
+        )
+        self.calls = Histogram(
+            "client_request_duration_seconds",
+            "Calls to neighbours by status; 'error' where none came.",
+            ("service", "status"),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        """Return all values in Prometheus's text format, of all workers together."""
+        from prometheus_client import CollectorRegistry, generate_latest
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        if FOLDER not in os.environ:
+            return generate_latest(self.registry)
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)
+        return generate_latest(registry)
+
+
+def share(folder: Path | None) -> str:
+    """Let the workers that this process will fork share their values; return where.
+
+    Must come before the first ``Metrics``.
+    """
+    os.environ[FOLDER] = mkdtemp(prefix="glassware-metrics-", dir=folder)
+    return os.environ[FOLDER]
+
+
+def unshare() -> None:
+    """Remove what ``share`` made, at the end of the process that called it."""
+    shutil.rmtree(os.environ.pop(FOLDER), ignore_errors=True)
+
+
+def forget(pid: int) -> None:
+    """Drop what a dead worker had in progress; what it had counted stays."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    if FOLDER in os.environ:
+        mark_process_dead(pid)

@@ -1,0 +1,85 @@
+"""The library is found, and the process is made fit for it, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from glassware_archives.domain.native import locate_library
+
+BUNDLED = locate_library("libarchive.so.none")
+
+DIGESTS = """
+import hashlib
+from datetime import datetime, timezone
+from glassware_archives.domain import FORMATS, Entry, Limits, build, ensure_environment, library
+ensure_environment()
+def entries():
+    moment = datetime(2024, 7, 1, 23, 30, tzinfo=timezone.utc)
+    yield Entry("\\u6587\\u66f8/\\u00e9.txt", [b"x" * 100_000], modified=moment)
+    yield Entry("b" * 200, [b"y"], 1)
+for format in FORMATS:
+    print(format, hashlib.sha256(b"".join(build(format, entries(), Limits()))).hexdigest())
+"""
+
+ENVIRONMENTS = [
+    {"LANG": "C"},
+    {"LC_ALL": "C", "TZ": "Asia/Tokyo"},
+    {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "TZ": "America/New_York"},
+    {"LANG": "C.UTF-8", "TZ": "UTC+3"},
+    {"LC_ALL": "no_SUCH", "TZ": "Nowhere/Else"},
+]
+
+
+def test_bytes_do_not_depend_on_locale_and_time_zone(python: Callable[..., str]) -> None:
+    plain = python(DIGESTS)
+    for environ in ENVIRONMENTS:
+        assert python(DIGESTS, **environ) == plain, environ
+
+
+def test_process_that_is_not_fit_is_told_so_instead_of_crashing(python: Callable[..., str]) -> None:
+    unfit = DIGESTS.replace("\nensure_environment()", "")
+    script = f"try:\n    exec({unfit!r})\nexcept RuntimeError as error:\n    print(error)"
+    for environ in ({"LC_ALL": "C", "TZ": "UTC"}, {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}):
+        assert "ensure_environment()" in python(script, **environ)
+
+
+def test_bundled_library_is_used_when_it_is_named(python: Callable[..., str]) -> None:
+    script = DIGESTS + "print(library())"
+    output = python(script, LIBARCHIVE=BUNDLED)
+    assert output.endswith("libarchive 3.8.10\n")
+    assert output.count("\n") == 7
+
+
+def test_bundled_library_is_used_when_the_system_has_none(python: Callable[..., str]) -> None:
+    hide = """
+import ctypes
+class Hidden(ctypes.CDLL):
+    def __init__(self, name, *args, **kwargs):
+        if name == "libarchive.so.13":
+            raise OSError("hidden")
+        super().__init__(name, *args, **kwargs)
+ctypes.CDLL = Hidden
+"""
+    bundled = python(DIGESTS, LIBARCHIVE=BUNDLED)
+    assert python(hide + DIGESTS) == bundled
+
+
+def test_process_without_any_library_is_told_what_to_install(python: Callable[..., str]) -> None:
+    script = """
+import sys
+from glassware_archives.domain.native import locate_library
+sys.path.clear()
+try:
+    locate_library("libarchive.so.none")
+except ImportError as error:
+    print(error)
+"""
+    assert "libarchive13" in python(script)
+
+
+@pytest.mark.readers  # which installs Debian's library
+def test_library_of_the_system_comes_first(python: Callable[..., str]) -> None:
+    assert locate_library() == "libarchive.so.13"
+    assert python(DIGESTS, LIBARCHIVE="libarchive.so.13") == python(DIGESTS)

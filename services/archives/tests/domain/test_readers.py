@@ -1,0 +1,88 @@
+"""Foreign programs read every format, and unpack it inside the target."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassware.problems import InvalidProblem
+from glassware_archives.domain import FORMATS, Entry, Limits, build, check_names
+
+pytestmark = pytest.mark.readers
+
+COMMANDS = {
+    "bsdtar": ["bsdtar", "-xf", "{path}"],
+    "bsdtar from a pipe": ["sh", "-c", "cat {path} | bsdtar -xf -"],
+    "tar": ["tar", "-xf", "{path}"],
+    "unzip": ["unzip", "-qq", "{path}"],
+    "7zz": ["7zz", "x", "-bso0", "{path}"],
+    "7zz through the tar": ["sh", "-c", "7zz x -so {path} | 7zz x -bso0 -si -ttar"],
+}
+TARS = ("bsdtar", "bsdtar from a pipe", "tar", "7zz through the tar")
+ABLE = {
+    "zip": ("bsdtar", "bsdtar from a pipe", "unzip", "7zz"),
+    "tar": ("bsdtar", "bsdtar from a pipe", "tar", "7zz"),
+    "tar.gz": TARS,
+    "tar.xz": TARS,
+    "tar.zst": ("bsdtar", "bsdtar from a pipe", "7zz through the tar"),
+    "7z": ("bsdtar", "7zz"),
+}
+
+reading = pytest.mark.parametrize(
+    ("format", "reader"), [(format, reader) for format in FORMATS for reader in ABLE[format]]
+)
+
+
+def extract(format: str, reader: str, entries: list[Entry]) -> dict[str, bytes]:
+    """Return the files that are below the folder around the target afterwards."""
+    with TemporaryDirectory() as folder:
+        path, target = Path(folder, f"archive.{format}"), Path(folder, "outer", "target")
+        target.mkdir(parents=True)
+        path.write_bytes(b"".join(build(format, entries, Limits())))
+        command = [part.format(path=path) for part in COMMANDS[reader]]
+        environ = {"LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+        subprocess.run(command, cwd=target, env=environ, check=True, timeout=60)
+        files = [path for path in Path(folder, "outer").rglob("*") if path.is_file()]
+        return {str(file.relative_to(target)): file.read_bytes() for file in files}
+
+
+@reading
+def test_program_reads_what_was_written(format: str, reader: str) -> None:
+    noise = random.Random(3).randbytes(1_500_000)
+    contents = {
+        "empty": b"",
+        "small.txt": b"small",
+        "文書/é.txt": b"text " * 50_000,
+        "deep/" * 20 + "x" * 200: b"long name",
+        "noise": noise,
+    }
+    for size in (None, len):
+        entries = [Entry(n, [c], size and size(c)) for n, c in contents.items()]
+        assert extract(format, reader, entries) == contents
+
+
+PARTS = st.sampled_from(
+    ["a", "A", "é", "e\u0301", "..", "", "con", "b ", "C:", "\\", "-", "-n", "[a]", "%s", "@a", "~"]
+) | st.text(max_size=4)
+
+
+@reading
+@given(names=st.lists(st.lists(PARTS, min_size=1, max_size=3).map("/".join), max_size=12))
+@settings(max_examples=15, deadline=None)
+def test_program_unpacks_whatever_passes_inside_the_target(
+    format: str, reader: str, names: list[str]
+) -> None:
+    good = ["a"]  # unzip takes an archive of nothing for a mistake
+    for name in names:
+        try:
+            good = check_names([*good, name])
+        except InvalidProblem:
+            continue
+    entries = [Entry(name, [name.encode()]) for name in good]
+    assert extract(format, reader, entries) == {name: name.encode() for name in good}

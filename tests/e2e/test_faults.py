@@ -1,0 +1,172 @@
+"""What only real processes can show: deaths, stops, clients that leave."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from glassware.cli.processes import free_ports, is_ready
+from glassware.testing import assert_problem
+from tests.e2e import worlds
+from tests.e2e.sources import source
+
+pytestmark = pytest.mark.processes
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Iterator[worlds.Processes]:
+    """A suite of the test's own, to break."""
+    with worlds.processes(tmp_path) as running:
+        yield running
+
+
+def test_tokens_hold_while_auth_is_dead_and_writes_say_who_is_missing(
+    suite: worlds.Processes,
+) -> None:
+    ann = suite.person()
+    task = {"title": "before", "person": ann.url}
+    with suite.http("tasks") as client:
+        client.headers.update(ann.headers)
+        assert client.post("/tasks", json=task).status_code == 201
+        process = suite.suite.running.pop("auth")
+        process.send_signal(signal.SIGTERM)
+        process.wait(15)
+        for _ in range(10):
+            began = time.monotonic()
+            assert client.get("/tasks").status_code == 200
+            assert time.monotonic() - began < 1, "a read waited for the dead issuer"
+        refused = client.post("/tasks", json={**task, "title": "during"})
+        assert "auth" in assert_problem(refused, 503, "unreachable")["detail"]
+        suite.suite.start_one("auth")
+        deadline = time.monotonic() + 20
+        while not is_ready(suite.url("auth")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert client.post("/tasks", json={**task, "title": "after"}).status_code == 201
+        titles = [item["title"] for item in client.get("/tasks?sort=title").json()["items"]]
+        assert titles == ["after", "before"], "the refused task was not half-written"
+
+
+def test_a_killed_worker_is_replaced_and_nothing_written_is_lost(suite: worlds.Processes) -> None:
+    ann = suite.person()
+    headers = ann.headers
+    written = 0
+    with suite.http("tasks") as client:
+        for number in range(30):
+            if number % 10 == 5:
+                os.kill(worker_of(suite.suite.running["tasks"].pid), signal.SIGKILL)
+            try:
+                body = {"title": f"t{number}", "person": ann.url}
+                written += client.post("/tasks", json=body, headers=headers).status_code == 201
+            except httpx2.TransportError:
+                continue
+        kept = client.get("/tasks?limit=200", headers=headers).json()["items"]
+    assert written >= 20
+    assert len(kept) >= written, "every answered write is kept"
+
+
+def worker_of(master: int) -> int:
+    children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+    return int(children[0])
+
+
+def test_a_stopping_service_finishes_the_request_in_progress(suite: worlds.Processes) -> None:
+    ann = suite.person()
+    with source(suite.file_port) as files, suite.http("archives") as client:
+        body = {"format": "tar", "entries": [{"name": "x", "url": f"{files.url}/blocks/400"}]}
+        request = {"json": body, "headers": ann.headers}
+        with client.stream("POST", "/archives", **request) as answer:
+            blocks = answer.iter_raw()
+            size = len(next(blocks))
+            suite.suite.running["archives"].send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            size += sum(len(block) for block in blocks)
+    assert size > 400 * 65_536
+
+
+def test_a_client_that_leaves_stops_the_source(suite: worlds.Processes) -> None:
+    ann = suite.person()
+    with source(suite.file_port) as files, suite.http("archives") as client:
+        body = {"format": "zip", "entries": [{"name": "x", "url": f"{files.url}/endless"}]}
+        request = {"json": body, "headers": ann.headers}
+        with client.stream("POST", "/archives", **request) as answer:
+            next(answer.iter_raw())
+            assert not files.left.is_set()
+        assert files.left.wait(10), "the source was still being read"
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        if any(line.get("aborted") for line in suite.log()):
+            return
+        time.sleep(0.1)
+    pytest.fail("the log does not tell that the client left")
+
+
+def test_make_run_shows_its_page_and_ctrl_c_stops_everything(tmp_path: Path) -> None:
+    ports = free_ports(["auth", "tasks", "archives"])
+    chosen = {f"GLASSWARE_{n.upper()}__SERVER__PORT": str(port) for n, port in ports.items()}
+    root = tmp_path / "checkout"
+    root.mkdir()
+    (root / "services").symlink_to(worlds.ROOT / "services")
+    command = [sys.executable, "-m", "glassware.cli.suite", "--root", str(root), "run"]
+    first = run_until_interrupted(command, chosen, ports)
+    password = re.search(r"password +(\S+)", first)
+    assert password, first
+    for name, port in ports.items():
+        assert f"http://127.0.0.1:{port}" in first, name
+    second = run_until_interrupted(command, chosen, ports)
+    assert password[1] not in second, "the password is shown once"
+    assert "Stopped." in second
+
+
+def run_until_interrupted(
+    command: list[str], environ: dict[str, str], ports: dict[str, int]
+) -> str:
+    """Run the suite until its page is there, then press Ctrl-C; return what was shown."""
+    shown: list[str] = []
+    ready = threading.Event()
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, **environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+    def read() -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            shown.append(line)
+            if "Ctrl-C stops everything" in line:
+                ready.set()
+        ready.set()
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        assert ready.wait(60)
+        assert process.poll() is None
+        assert all(is_ready(f"http://127.0.0.1:{port}") for port in ports.values())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0
+        assert not any(is_ready(f"http://127.0.0.1:{port}") for port in ports.values())
+    finally:
+        process.terminate()
+        process.wait(30)
+        reader.join(10)
+    return "".join(shown)
+
+
+def test_the_tour_holds() -> None:
+    command = [sys.executable, "-m", "glassware.cli.suite", "--root", str(worlds.ROOT), "tour"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert "every answer as it must be" in done.stdout
