@@ -6,6 +6,7 @@ Raise a problem anywhere; it is rendered once, at the edge, as ``application/pro
     Problem
     ├── BadRequestProblem 400
     │   ├── MalformedBodyProblem        the body is not JSON or XML
+    │   ├── InvalidKeyProblem           an Idempotency-Key that cannot be one
     │   ├── UnknownParameterProblem     a query parameter nobody declared
     │   ├── InvalidParameterProblem     a declared one with a value that cannot be
     │   └── InvalidCursorProblem        a cursor of another listing, or a forged one
@@ -15,11 +16,13 @@ Raise a problem anywhere; it is rendered once, at the edge, as ``application/pro
     ├── MethodNotAllowedProblem 405
     ├── NotAcceptableProblem 406
     ├── ConflictProblem 409
+    │   └── StillRunningProblem         the request with this Idempotency-Key is being answered
     ├── StaleProblem 412                If-Match names a version that is no longer current
     ├── TooLargeProblem 413
     ├── UnsupportedMediaTypeProblem 415
     ├── MisdirectedHostProblem 421      the Host header is not one of ours
     ├── InvalidProblem 422              well-formed, but the schema refuses it
+    │   └── KeyReusedProblem            an Idempotency-Key of another request
     ├── ConditionRequiredProblem 428    a change without If-Match
     ├── TooManyRequestsProblem 429
     ├── InternalProblem 500
@@ -28,6 +31,7 @@ Raise a problem anywhere; it is rendered once, at the edge, as ``application/pro
     │   ├── UnreachableProblem          a neighbour does not answer at all
     │   └── KeysUnavailableProblem      the issuer's keys have never been seen
     └── UpstreamTimeoutProblem 504
+        └── OutOfTimeProblem            the caller waits no longer, so the neighbour is not asked
 """
 
 from __future__ import annotations
@@ -137,6 +141,13 @@ class MalformedBodyProblem(BadRequestProblem):
     advice = "Send well-formed UTF-8 JSON (RFC 8259) or XML without a DOCTYPE."
 
 
+class InvalidKeyProblem(BadRequestProblem):
+    """The Idempotency-Key cannot be one."""
+
+    title, slug = "Invalid key", "invalid-key"
+    advice = "Make a key of 1 to 255 visible ASCII characters, such as a UUID, for each request."
+
+
 class UnknownParameterProblem(BadRequestProblem):
     """A query parameter that the resource does not know; ``known`` lists those it does."""
 
@@ -200,6 +211,13 @@ class ConflictProblem(Problem):
     advice = "Read the resource again and decide anew."
 
 
+class StillRunningProblem(ConflictProblem):
+    """The first request with this Idempotency-Key is still being answered."""
+
+    title, slug = "Still running", "still-running"
+    advice = "Repeat the request after the time in Retry-After; it is given the first one's answer."
+
+
 class StaleProblem(Problem):
     """If-Match names a version that is no longer the current one (RFC 9110 section 13.1.1)."""
 
@@ -237,6 +255,13 @@ class InvalidProblem(Problem):
 
     status, title, slug = HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid content", "invalid"
     advice = "Correct the fields named in `errors`."
+
+
+class KeyReusedProblem(InvalidProblem):
+    """The Idempotency-Key was used for another request."""
+
+    title, slug = "Key used for another request", "key-reused"
+    advice = "Make a new key for each request; repeat one only with the very same content."
 
 
 class ConditionRequiredProblem(Problem):
@@ -293,3 +318,10 @@ class UpstreamTimeoutProblem(Problem):
 
     status, title, slug = HTTPStatus.GATEWAY_TIMEOUT, "A neighbour timed out", "upstream-timeout"
     advice = "Try again; the operators see the slow neighbour's name in `detail`."
+
+
+class OutOfTimeProblem(UpstreamTimeoutProblem):
+    """The caller waits no longer, so the neighbour was not asked."""
+
+    title, slug = "Out of time", "out-of-time"
+    advice = "Give the request more time in X-Request-Timeout."

@@ -17,17 +17,20 @@ from glassware.api import Resource, Runtime, errors
 from glassware.api.declare import register
 from glassware.api.system import SYSTEM, Fault
 from glassware.auth.jwks import RemoteKeys
+from glassware.auth.memory import TokenMemory
 from glassware.auth.principal import ANONYMOUS
 from glassware.auth.tokens import FindKey, TokenVerifier
 from glassware.client import Client
-from glassware.client.transports import MeterTransport, NetworkTransport
+from glassware.client.transports import BreakerTransport, MeterTransport, NetworkTransport
 from glassware.config import CHASSIS, Config, Option
 from glassware.db import Database, engine_options
 from glassware.db.migrate import require_head
-from glassware.limits import restrict, secure
+from glassware.limits import BehindProxies, advertise, limiter, restrict, secure, share
+from glassware.observe import vitals
 from glassware.observe.edge import Edge
 from glassware.observe.health import Checks
 from glassware.observe.metrics import Metrics
+from glassware.openapi import DOCUMENTATION, Neighbours, Pages, neighbours
 
 Transports = Mapping[str, httpx2.BaseTransport]
 
@@ -91,29 +94,37 @@ class Service:
         app.url_map.strict_slashes = False
         restrict(app, config)
         secure(app)
+        share(app, config)
+        advertise(app)
         checks, metrics = Checks(), Metrics()
         if self.database is not None:
             self.attach_database(app, config, self.database, checks)
         # One network for all clients: each would have a TLS context and pools of its own.
         network = NetworkTransport()
-        ways = {**dict.fromkeys([*self.siblings, "auth"], network), **(transports or {})}
+        shown = neighbours(config, self.siblings)
+        ways = {**dict.fromkeys([*self.siblings, *shown, "auth"], network), **(transports or {})}
         metered = {name: MeterTransport(way, name, metrics) for name, way in ways.items()}
-        siblings = self.clients(config, metered)
+        siblings = self.clients(config, guarded(config, metered, metrics))
         app.extensions["glassware"] = Runtime(
             service=self.name,
+            summary=self.summary,
             release=version(self.package.replace("_", "-")),
             config=config,
-            verifier=self.verifier(config, metered, checks),
+            verifier=self.verifier(config, metered, checks, metrics),
             siblings=siblings,
             checks=checks,
             metrics=metrics,
+            limiter=limiter(self.name, config, metrics),
+            pages=Pages(config, Neighbours(shown, metered)),
             database=self.database,
             parts=self.make_parts(config) if self.make_parts else None,
         )
+        vitals.watch(metrics, config, checks, app.extensions["glassware"].release)
         errors.install(app)
         toys = (Fault,) if config["service.mode"] == "development" else ()
-        register(app, (*SYSTEM, *toys, *self.resources))
-        app.wsgi_app = Edge(app.wsgi_app, self.name, metrics=metrics)  # type: ignore[method-assign]
+        register(app, (*SYSTEM, *DOCUMENTATION, *toys, *self.resources))
+        edge = Edge(app.wsgi_app, self.name, metrics=metrics)
+        app.wsgi_app = BehindProxies(edge, config["server.proxies"])  # type: ignore[method-assign]
         return app
 
     def attach_database(
@@ -142,24 +153,54 @@ class Service:
                 transport=transports[name],
                 timeout=config["client.timeout"],
                 retries=config["client.retries"],
+                retry_share=config["client.retry_share"],
                 token=relayed_token,
             )
             for name in self.siblings
         }
 
-    def verifier(self, config: Config, transports: Transports, checks: Checks) -> TokenVerifier:
-        find_key = self.find_key
-        if find_key is None:
-            keys = remote_keys(config, transports["auth"])
-            checks.add("keys", keys.ready)
-            find_key = keys.find
-        return TokenVerifier(
-            find_key,
-            issuer=config["auth.issuer"],
-            audience=config["auth.audience"],
-            algorithms=config["auth.algorithms"],
-            leeway=config["auth.leeway"],
+    def verifier(
+        self, config: Config, transports: Transports, checks: Checks, metrics: Metrics
+    ) -> TokenVerifier:
+        if self.find_key is not None:
+            return token_verifier(self.find_key, config)
+        keys = remote_keys(config, transports["auth"])
+        checks.add("keys", keys.ready)
+        metrics.watch(
+            "auth_keys_age_seconds",
+            "Seconds since the issuer's keys were fetched.",
+            lambda: {(): keys.age()},
         )
+        verifier = token_verifier(keys.find, config)
+        if config["fast.tokens"]:
+            memory = TokenMemory(verifier.verify, lambda: keys.epoch, verifier.leeway)
+            verifier.check = memory.principal
+        return verifier
+
+
+def guarded(config: Config, transports: Transports, metrics: Metrics) -> Transports:
+    """Return the transports, each with a breaker; the fetching of keys has a guard of its own."""
+    return {
+        name: BreakerTransport(
+            transport,
+            name,
+            metrics,
+            failures=config["client.breaker_failures"],
+            pause=config["client.breaker_pause"],
+            patience=config["client.timeout"],
+        )
+        for name, transport in transports.items()
+    }
+
+
+def token_verifier(find_key: FindKey, config: Config) -> TokenVerifier:
+    return TokenVerifier(
+        find_key,
+        issuer=config["auth.issuer"],
+        audience=config["auth.audience"],
+        algorithms=config["auth.algorithms"],
+        leeway=config["auth.leeway"],
+    )
 
 
 def relayed_token() -> str | None:

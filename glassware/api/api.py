@@ -14,11 +14,13 @@ import flask_restful
 from flask import Flask, Response, request
 
 from glassware.api.parse import JSON, XML
+from glassware.api.runtime import runtime
 from glassware.media import json, negotiate, xml
 from glassware.problems import NotAcceptableProblem
 
 BaseResource = flask_restful.Resource
-MEDIA = (JSON, XML)
+HTML = "text/html"
+MEDIA = (JSON, XML, HTML)
 #: What a client that only names the problem types, or text/xml, is given.
 ALIASES = {
     JSON: JSON,
@@ -41,11 +43,11 @@ class Api(flask_restful.Api):
 
 
 def acceptable(others: Sequence[str] = ()) -> str:
-    """Return the media type to answer in: JSON, XML or one of the others.
+    """Return the media type to answer in: JSON, XML, HTML or one of the others.
 
     Raises NotAcceptableProblem.
     """
-    chosen = negotiate.choose(request.headers.get("Accept"), [*ALIASES, *others])
+    chosen = negotiate.choose(request.headers.get("Accept"), [*ALIASES, *others, HTML])
     if chosen is None:
         raise NotAcceptableProblem(
             "None of the media types in the Accept header can be made.",
@@ -57,5 +59,7 @@ def acceptable(others: Sequence[str] = ()) -> str:
 def represent(data: Any, status: int, headers: Mapping[str, str]) -> Response:
     """Return the document in the media type that the request asks for."""
     media = acceptable()
+    if media == HTML:
+        return runtime().pages.draw(data, status, headers)
     body = json.dumps(data) if media == JSON else xml.dumps(data)
     return Response(body, status=status, headers=headers, mimetype=media)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -10,12 +10,13 @@ from flask import request
 from flask_marshmallow import Schema
 from sqlalchemy import Select
 
-from glassware.api import conditional, filters, parse
-from glassware.api.paging import Cursors, Order, beyond, ordered, read_limit
+from glassware.api import conditional, filters, parse, reads
+from glassware.api.listing import Listing, orders
+from glassware.api.paging import Cursors, read_limit
 from glassware.api.resource import Resource, flush
-from glassware.api.runtime import link, runtime
+from glassware.api.runtime import database, link, mount_url, runtime
+from glassware.api.schema import made
 from glassware.auth import Principal
-from glassware.problems import InvalidParameterProblem
 
 
 class Collection(Resource):
@@ -42,13 +43,14 @@ class Collection(Resource):
         return frozenset({"limit", "cursor", "sort", "fields", *names})
 
     def get(self, who: Principal, **ids: Any) -> Any:
-        chosen = filters.chosen_fields(self.schema, request.args.get("fields"))
+        """Return a page of the items."""
         items, following = self.page(who, ids)
-        document = {"items": self.schema(only=chosen, many=True).dump(items), "next": following}
-        return document, 200, {"Link": f'<{following}>; rel="next"'} if following else {}
+        headers = {"Link": f'<{following}>; rel="next"'} if following else {}
+        return {"items": items, "next": following}, 200, headers
 
     def post(self, who: Principal, **ids: Any) -> Any:
-        schema = self.schema()
+        """Make a new item."""
+        schema = made(self.schema)
         data = parse.load(schema, parse.body(request, schema, self.reads))
         item = self.create(who, data, **ids)
         flush()
@@ -56,41 +58,57 @@ class Collection(Resource):
         return document, 201, {"Location": document["url"], "ETag": conditional.tag(item)}
 
     def page(self, who: Principal, ids: Mapping[str, Any]) -> tuple[list[Any], str | None]:
-        """Return the items of the page and the URL of the next one."""
-        config = runtime().config
-        limit = read_limit(
-            request.args.get("limit"), config["paging.limit"], config["paging.max_limit"]
-        )
-        statement = self.select(who, **ids)
-        model = statement.column_descriptions[0]["entity"]
-        schema = self.schema()
-        orders = [*self.orders(schema, model), Order(model.id)]
-        statement = statement.where(*filters.conditions(request.args, self.filters, schema, model))
-        cursors = Cursors(config["app.secret_key"], self.binding(who))
+        """Return the documents of the page, and the URL of the next one."""
+        listing = self.listing(who, ids)
+        cursors = Cursors(runtime().config["app.secret_key"], self.binding(who))
         if "cursor" in request.args:
-            statement = beyond(statement, orders, cursors.read(request.args["cursor"], orders))
-        database = runtime().database
-        assert database is not None
-        rows = list(database.session.scalars(ordered(statement, orders).limit(limit + 1)))
-        more = len(rows) > limit
-        cursor = cursors.write(rows[limit - 1], orders) if more else ""
-        return rows[:limit], self.following(ids, cursor) if more else None
+            listing.after = cursors.read(request.args["cursor"], listing.orders)
+        found, documents = self.read(who, ids, listing)
+        if len(found) < listing.size:
+            return documents, None
+        cursor = cursors.write(found[-2], listing.orders)
+        return documents[:-1], self.following(ids, cursor)
 
-    def orders(self, schema: Schema, model: Any) -> list[Order]:
-        """Return the steps of ``?sort=-due_to,title``. Raises InvalidParameterProblem."""
-        asked = request.args.get("sort", self.sort)
-        names = [name for name in asked.split(",") if name] if asked else []
-        plain = [name.removeprefix("-") for name in names]
-        if set(plain) - set(self.sorts) or len(set(plain)) < len(plain):
-            known = ", ".join(self.sorts) or "none"
-            raise InvalidParameterProblem(
-                "The listing cannot be sorted so.",
-                errors={"sort": [f"Each at most once, downwards with a leading -: {known}."]},
-            )
-        return [
-            Order(filters.column_of(model, schema, name.removeprefix("-")), name.startswith("-"))
-            for name in names
-        ]
+    def listing(self, who: Principal, ids: Mapping[str, Any]) -> Listing:
+        """Return what the query asks for, one item more than the page shows.
+
+        Raises InvalidParameterProblem.
+        """
+        config, args = runtime().config, request.args
+        size = read_limit(args.get("limit"), config["paging.limit"], config["paging.max_limit"])
+        model, schema = self.model(who, ids), made(self.schema)
+        wanted = filters.values(args, self.filters, schema)
+        steps = orders(args.get("sort", self.sort), self.sorts, schema, model)
+        return Listing(model, schema, self.filters, wanted, steps, size + 1)
+
+    def model(self, who: Principal, ids: Mapping[str, Any]) -> Any:
+        """Return the model whose rows ``select`` returns; it is asked once."""
+        kept = runtime().readings
+        key = ("model", type(self))
+        if key not in kept:
+            kept[key] = self.select(who, **ids).column_descriptions[0]["entity"]
+        return kept[key]
+
+    def read(
+        self, who: Principal, ids: Mapping[str, Any], listing: Listing
+    ) -> tuple[Sequence[Any], list[Any]]:
+        """Return the rows of the page, and their documents."""
+        only = filters.chosen_fields(self.schema, request.args.get("fields"))
+        schema = made(self.schema, only, many=True)
+        key = (type(self), only, listing.shape)
+
+        def build(caller: Principal) -> Select[Any]:
+            return listing.of_parameters(self.select(caller))
+
+        # The ids of an outer path are the author's to use in any way.
+        reading = None if ids else reads.reading(key, who, schema, build)
+        if reading is None:
+            statement = listing.of_values(self.select(who, **ids))
+            found = database().session.scalars(statement).all()
+            return found, schema.dump(found)
+        found = reads.rows(reading, who, listing.parameters)
+        base = mount_url()
+        return found, [reading.dump(row, base) for row in found]
 
     def binding(self, who: Principal) -> str:
         free = {"cursor", "limit", "fields"}

@@ -19,6 +19,7 @@ from werkzeug.exceptions import (
     SecurityError,
 )
 
+from glassware.api.api import HTML
 from glassware.api.runtime import public_url, runtime
 from glassware.media import json, negotiate, problem
 from glassware.observe import context
@@ -38,7 +39,7 @@ from glassware.problems import (
 
 PROBLEM_JSON, PROBLEM_XML = "application/problem+json", "application/problem+xml"
 XML_WISHES = {PROBLEM_XML, "application/xml", "text/xml"}
-WISHES = [PROBLEM_JSON, "application/json", PROBLEM_XML, "application/xml", "text/xml"]
+WISHES = [PROBLEM_JSON, "application/json", PROBLEM_XML, "application/xml", "text/xml", HTML]
 log = logging.getLogger(__name__)
 
 
@@ -62,9 +63,12 @@ def render(error: Problem) -> Response:
         request_id=context.current().request_id,
         instance=quote(request.path),
     )
+    wish = negotiate.choose(request.headers.get("Accept"), WISHES)
     if error.media_type:
         body, media = json.dumps(document), error.media_type
-    elif negotiate.choose(request.headers.get("Accept"), WISHES) in XML_WISHES:
+    elif wish == HTML:
+        return parts.pages.problem(error, document)
+    elif wish in XML_WISHES:
         body, media = problem.to_xml(document), PROBLEM_XML
     else:
         body, media = json.dumps(document), PROBLEM_JSON
@@ -117,6 +121,7 @@ def from_conflict(error: IntegrityError) -> Response:
 
 def from_outage(error: Exception) -> Response:
     rollback()
+    runtime().metrics.database_errors.labels(type(error).__name__).inc()
     event(log, "database_failed", level=logging.ERROR, exc_info=error)
     return render(UnavailableProblem("The database does not answer.", headers={"Retry-After": "2"}))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from flask_marshmallow import Schema
@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
+from glassware.api.schema import made
 from glassware.media import json
 from glassware.problems import InvalidParameterProblem
 
@@ -30,6 +31,16 @@ contains: Filter = {
     "contains": lambda column, value: column.icontains(value, autoescape=True),
 }
 
+#: What an operator asks for, in words.
+MEANINGS = {
+    "": "`{name}` is this.",
+    "lt": "`{name}` is less than this, or earlier.",
+    "lte": "`{name}` is this at most.",
+    "gt": "`{name}` is greater than this, or later.",
+    "gte": "`{name}` is this at least.",
+    "contains": "`{name}` holds this text, in any case.",
+}
+
 
 def parameter_names(filters: Mapping[str, Filter]) -> Iterator[str]:
     """Yield the query parameters that the filters answer to."""
@@ -44,20 +55,28 @@ def column_of(model: Any, schema: Schema, name: str) -> Column:
     return column
 
 
-def conditions(
-    args: Mapping[str, str], filters: Mapping[str, Filter], schema: Schema, model: Any
-) -> list[ColumnElement[bool]]:
-    """Return the conditions that the query asks for, each value read by the field of its name.
+def values(
+    args: Mapping[str, str], filters: Mapping[str, Filter], schema: Schema
+) -> dict[str, Any]:
+    """Return the values that the query asks for by parameter, read by the field of their name.
 
     Raises InvalidParameterProblem for a value that the field refuses.
     """
+    return {
+        parameter: read(schema, parameter.partition("[")[0], parameter, args[parameter])
+        for parameter in parameter_names(filters)
+        if parameter in args
+    }
+
+
+def conditions(
+    values: Mapping[str, Any], filters: Mapping[str, Filter], schema: Schema, model: Any
+) -> list[ColumnElement[bool]]:
+    """Return the conditions for the values, which may be parameters of the statement."""
     found = []
-    for name, operators in filters.items():
-        for operator, condition in operators.items():
-            parameter = f"{name}[{operator}]" if operator else name
-            if parameter in args:
-                value = read(schema, name, parameter, args[parameter])
-                found.append(condition(column_of(model, schema, name), value))
+    for parameter, value in values.items():
+        name, _, operator = parameter.rstrip("]").partition("[")
+        found.append(filters[name][operator](column_of(model, schema, name), value))
     return found
 
 
@@ -73,13 +92,13 @@ def read(schema: Schema, name: str, parameter: str, text: str) -> Any:
         ) from None
 
 
-def chosen_fields(schema: type[Schema], names: str | None) -> Sequence[str] | None:
+def chosen_fields(schema: type[Schema], names: str | None) -> frozenset[str] | None:
     """Return the names in ``?fields=a,b``, None for all. Raises InvalidParameterProblem."""
     if names is None:
         return None
-    known = set(schema().dump_fields)
-    chosen = names.split(",")
-    unknown = sorted(set(chosen) - known)
+    known = set(made(schema).dump_fields)
+    chosen = frozenset(names.split(","))
+    unknown = sorted(chosen - known)
     if unknown:
         raise InvalidParameterProblem(
             f"There is no field {unknown[0][:100]!r} here.",

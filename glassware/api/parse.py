@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from flask import Request
 from marshmallow import Schema, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from glassware.media import json, xml
 from glassware.problems import InvalidProblem, MalformedBodyProblem, UnsupportedMediaTypeProblem
@@ -58,6 +59,9 @@ def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
             headers=headers,
         )
     data = request.get_data(cache=False)
+    if request.content_length is None and len(data) == request.max_content_length:
+        # werkzeug cuts a chunked body at the limit and says nothing.
+        raise RequestEntityTooLarge()
     if not data.strip():
         raise MalformedBodyProblem("The body is empty; it must hold the document.")
     return READERS[kind](data, schema)

@@ -10,12 +10,18 @@ from flask import Response, request
 from flask_marshmallow import Schema
 
 from glassware.api import parse
+from glassware.api.admission import Limits, admit
 from glassware.api.api import BaseResource, acceptable, represent
 from glassware.api.runtime import runtime
-from glassware.auth import ANONYMOUS, Policy, Principal
+from glassware.api.schema import made
+from glassware.auth import Policy, Principal
 from glassware.media.text import FORBIDDEN
 from glassware.observe.edge import ROUTE
-from glassware.problems import InvalidParameterProblem, UnauthorizedProblem, UnknownParameterProblem
+from glassware.problems import (
+    InvalidParameterProblem,
+    Problem,
+    UnknownParameterProblem,
+)
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 Result = Any
@@ -32,11 +38,17 @@ class Resource(BaseResource):
 
     path: ClassVar[str]
     policy: ClassVar[Policy | Mapping[str, Policy]]
+    #: How often a caller may come, as "10/minute": at all, or by method. None is without limit;
+    #: whoever declares nothing shares ``limits.default``.
+    limit: ClassVar[Limits] = ""
     #: The schema of the body of each POST, PUT and PATCH, and the media types it is read from.
     body: ClassVar[type[Schema] | None] = None
     reads: ClassVar[tuple[str, ...]] = (parse.JSON, parse.XML)
     #: The schema of the answer.
     answers: ClassVar[type[Schema] | None] = None
+    #: For the documentation: the statuses of the answer, and the problems that its own code raises.
+    statuses: ClassVar[tuple[int, ...]] = (200,)
+    problems: ClassVar[tuple[type[Problem], ...]] = ()
     #: The media types that it makes besides JSON and XML.
     makes: ClassVar[tuple[str, ...]] = ()
     #: The query parameters that it knows.
@@ -61,25 +73,12 @@ class Resource(BaseResource):
         request.environ[ROUTE] = self.path
         acceptable(self.makes)
         method = "GET" if request.method == "HEAD" else request.method
-        who = self.admit(method)
+        who = admit(self.policy_for(method), self.limit)
         check_parameters(self.known_parameters())
         response = self.answer(self.call(method, who, ids))
         if method not in SAFE:
             commit()
         return response
-
-    def admit(self, method: str) -> Principal:
-        """Return the caller. A public resource does not look at credentials at all."""
-        policy = self.policy_for(method)
-        if policy is None:
-            raise UnauthorizedProblem()
-        if policy.is_public:
-            return ANONYMOUS
-        header = request.headers.get("Authorization")
-        who = runtime().verifier.principal(header) or ANONYMOUS
-        request.environ["glassware.principal"] = who
-        policy.admit(who)
-        return who
 
     def known_parameters(self) -> frozenset[str]:
         return self.parameters
@@ -88,19 +87,21 @@ class Resource(BaseResource):
         handler = getattr(self, method.lower())
         if self.body is None or method not in ("POST", "PUT", "PATCH"):
             return handler(who, **ids)
-        schema = self.body()
+        schema = made(self.body)
         data = parse.load(schema, parse.body(request, schema, self.reads))
         return handler(who, data, **ids)
 
     def answer(self, result: Result) -> Response:
         """Return the whole response, so that nothing is left to fail after the commit."""
-        flush()
+        if request.method not in SAFE:
+            flush()
         if isinstance(result, Response):
             return result
         value, status, headers = complete(result)
         if value is None:
             return Response(status=204 if status == 200 else status, headers=headers)
-        return represent(self.answers().dump(value) if self.answers else value, status, headers)
+        document = made(self.answers).dump(value) if self.answers else value
+        return represent(document, status, headers)
 
 
 def complete(result: Result) -> tuple[Any, int, dict[str, str]]:

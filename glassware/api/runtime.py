@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
-from flask import current_app, request, url_for
+from flask import Response, current_app, request, url_for
 from werkzeug.exceptions import SecurityError
 
 from glassware.auth.tokens import TokenVerifier
 from glassware.client import Client
 from glassware.config import Config
 from glassware.db import Database
+from glassware.limits.rate import Limiter
 from glassware.observe.health import Checks
 from glassware.observe.metrics import Metrics
+from glassware.problems import Document, Problem
+
+
+class Pages(Protocol):
+    """What is made of the resources for browsers and generators, on a floor above."""
+
+    def document(self) -> Document: ...
+    def docs(self) -> Response: ...
+    def draw(self, data: Any, status: int, headers: Mapping[str, str]) -> Response: ...
+    def problem(self, error: Problem, document: Document) -> Response: ...
 
 
 @dataclass(frozen=True)
@@ -22,18 +33,22 @@ class Runtime:
     """What belongs to one app.
 
     ``release`` is the version of the service's package; ``parts`` is what the service itself keeps
-    for as long as the app lives.
+    for as long as the app lives; ``readings`` are the statements kept by ``reads``.
     """
 
     service: str
+    summary: str
     release: str
     config: Config
     verifier: TokenVerifier
     siblings: Mapping[str, Client]
     checks: Checks
     metrics: Metrics
+    limiter: Limiter
+    pages: Pages
     database: Database | None = None
     parts: Any = None
+    readings: dict[Any, Any] = field(default_factory=dict)
 
 
 def runtime() -> Runtime:
@@ -54,6 +69,18 @@ def public_url() -> str:
         return (configured or request.host_url).rstrip("/")
     except SecurityError:
         return ""
+
+
+def mount_url() -> str:
+    """Return what comes before the path of a route in a URL of this service."""
+    return public_url() + request.script_root
+
+
+def database() -> Database:
+    """Return the app's database, of a service that has one."""
+    found = runtime().database
+    assert found is not None
+    return found
 
 
 def link(endpoint: str, **values: Any) -> str:

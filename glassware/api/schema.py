@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from flask_marshmallow.fields import URLFor
 from marshmallow import Schema as PlainSchema
 from marshmallow import ValidationError, fields
 
-from glassware.api.runtime import public_url, runtime
+from glassware.api.runtime import Runtime, public_url, runtime
 
 Field = fields.Field[Any]
 UUID_PATTERN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -21,6 +22,17 @@ UUID_PATTERN = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 class Schema(MarshmallowSchema):
     """A schema that refuses unknown fields, as marshmallow does by default."""
+
+
+@lru_cache(256)
+def made(
+    schema: type[MarshmallowSchema], only: frozenset[str] | None = None, many: bool = False
+) -> MarshmallowSchema:
+    """Return a schema ready to use, the same to all: making one copies every field.
+
+    It may be shared between threads because nothing writes to it once it is made.
+    """
+    return schema(only=only, many=many)
 
 
 def page_of(schema: type[Schema]) -> type[Schema]:
@@ -52,6 +64,7 @@ class Link(URLFor):
     """The URL of an item of this service, given out and not taken in: ``url = Link("task")``."""
 
     def __init__(self, endpoint: str, attribute: str = "id", **kwargs: Any) -> None:
+        self.item_attribute = attribute
         super().__init__(endpoint, values={"id": f"<{attribute}>"}, dump_only=True, **kwargs)
 
     def _serialize(self, *args: Any, **kwargs: Any) -> str | None:
@@ -75,7 +88,10 @@ class Relation(fields.Field[UUID]):
 
     @property
     def prefix(self) -> str:
-        base: str = runtime().config[f"siblings.{self.service}"]
+        return self.prefix_in(runtime())
+
+    def prefix_in(self, here: Runtime) -> str:
+        base: str = here.config[f"siblings.{self.service}"]
         return base.rstrip("/") + self.path
 
     def _serialize(self, value: UUID | None, *_: Any, **__: Any) -> str | None:

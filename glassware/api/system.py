@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from inspect import getdoc
 from typing import Any
 
-from flask import Response, current_app, request
+from flask import Response, current_app
 from marshmallow import fields
 
 from glassware.api.resource import Resource
 from glassware.api.runtime import link, runtime
 from glassware.api.schema import Schema, page_of
-from glassware.auth import Principal, public
-from glassware.auth.network import within
+from glassware.auth import Principal, network, public
 from glassware.observe.metrics import CONTENT_TYPE
 from glassware.problems import NotFoundProblem, Problem, tree
 
@@ -41,6 +40,7 @@ class Live(Resource):
 
     path = "/health/live"
     policy = public("health")
+    limit = None
 
     def get(self, who: Principal) -> Any:
         return {"status": "ok"}
@@ -51,6 +51,8 @@ class Ready(Resource):
 
     path = "/health/ready"
     policy = public("health")
+    limit = None
+    statuses = (200, 503)
 
     def get(self, who: Principal) -> Any:
         """Return the checks by name, with 503 when one of them fails."""
@@ -72,13 +74,12 @@ class MetricsPage(Resource):
     """The metrics of the service, for the networks in ``metrics.allow``."""
 
     path = "/metrics"
-    policy = public("to the networks in metrics.allow")
+    policy = network("metrics.allow")
+    limit = None
     makes = ("text/plain",)
 
     def get(self, who: Principal) -> Any:
         """Return the values in Prometheus's text format."""
-        if not within(request.remote_addr, runtime().config["metrics.allow"]):
-            raise NotFoundProblem("There is no resource at this URL.")
         return Response(runtime().metrics.text(), content_type=CONTENT_TYPE)
 
 
@@ -114,14 +115,19 @@ def kinds() -> Iterator[type[Problem]]:
 
 
 def about(kind: type[Problem]) -> dict[str, Any]:
-    meaning, *_ = (getdoc(kind) or "").split("\n\n")
     return {
         "url": link("problem_type", slug=kind.slug),
         "title": kind.title,
         "status": int(kind.status),
-        "meaning": " ".join(meaning.split()),
+        "meaning": meaning(kind),
         "advice": kind.advice,
     }
+
+
+def meaning(kind: type[Problem]) -> str:
+    """Return what the kind's docstring says first."""
+    first, *_ = (getdoc(kind) or "").split("\n\n")
+    return " ".join(first.split())
 
 
 class Fault(Resource):

@@ -47,6 +47,9 @@ class RemoteKeys:
         self._asked_at = float("-inf")
         self._healthy = True
         self._in_flight: threading.Event | None = None
+        #: Changes with the keys.
+        self.epoch = 0
+        self._document: Mapping[str, Any] = {}
 
     def find(self, kid: str) -> jwt.PyJWK:
         """Return the key; raise KeyError for one the issuer does not have.
@@ -56,7 +59,7 @@ class RemoteKeys:
         """
         key = self._known().get(kid)
         if key is not None:
-            if self._age() > self.refresh:
+            if self.age() > self.refresh:
                 self._ask()
             return key
         self._wait(self._ask())
@@ -68,9 +71,14 @@ class RemoteKeys:
         raise KeyError(kid)
 
     def ready(self) -> None:
-        """Raise KeysUnavailableProblem unless there are keys to check a token with."""
-        if not self._known():
-            self._wait(self._ask())
+        """Raise KeysUnavailableProblem unless there are keys to check a token with.
+
+        Asked now and then, it keeps them fresh where no token asks for them.
+        """
+        if self.age() > self.refresh:
+            asked = self._ask()
+            if not self._known():
+                self._wait(asked)
         if not self._known():
             raise self._unavailable()
 
@@ -81,9 +89,10 @@ class RemoteKeys:
         )
 
     def _known(self) -> Keys:
-        return self._keys if self._age() <= self.grace else {}
+        return self._keys if self.age() <= self.grace else {}
 
-    def _age(self) -> float:
+    def age(self) -> float:
+        """Return the seconds since the keys were fetched, infinity where they never were."""
         return float("inf") if self._fetched_at is None else self.clock() - self._fetched_at
 
     def _ask(self) -> threading.Event | None:
@@ -102,9 +111,12 @@ class RemoteKeys:
 
     def _load(self, done: threading.Event) -> None:
         try:
-            keys = read_keys(self.fetch(), self.algorithms)
+            document = self.fetch()
+            keys = read_keys(document, self.algorithms)
             if not keys:
                 raise ValueError("the key set holds no usable key")
+            self.epoch += document != self._document
+            self._document = document
             self._keys, self._fetched_at, self._healthy = keys, self.clock(), True
         except Exception as error:  # whatever the issuer does, the old keys go on serving
             self._healthy = False

@@ -18,37 +18,69 @@ Rule = Callable[[Principal, Any], bool]
 
 @dataclass(frozen=True)
 class Policy:
-    """A rule with its words. Combine with ``|`` and ``&``."""
+    """A rule with its words. Combine with ``|`` and ``&``.
+
+    ``scopes`` are, for the documentation, the sets of scopes each of which suffices. ``networks``
+    are the options that it looks a caller's address up in, and ``reaches`` tells whether anybody at
+    all could be let in from there.
+    """
 
     words: str
     permits: Rule
     is_public: bool = False
     needs_item: bool = False
+    scopes: frozenset[frozenset[str]] = frozenset({frozenset()})
+    networks: frozenset[str] = frozenset()
+    reaches: Callable[[Principal], bool] = lambda _who: True
 
     def __str__(self) -> str:
         return self.words
 
     def __or__(self, other: Policy) -> Policy:
         return self._joined(
-            other, "or", lambda who, item: self.permits(who, item) or other.permits(who, item)
+            other,
+            "or",
+            lambda who, item: self.permits(who, item) or other.permits(who, item),
+            self.scopes | other.scopes,
+            lambda who: self.reaches(who) or other.reaches(who),
         )
 
     def __and__(self, other: Policy) -> Policy:
         return self._joined(
-            other, "and", lambda who, item: self.permits(who, item) and other.permits(who, item)
+            other,
+            "and",
+            lambda who, item: self.permits(who, item) and other.permits(who, item),
+            frozenset(mine | theirs for mine in self.scopes for theirs in other.scopes),
+            lambda who: self.reaches(who) and other.reaches(who),
         )
 
-    def _joined(self, other: Policy, word: str, rule: Rule) -> Policy:
+    def _joined(
+        self,
+        other: Policy,
+        word: str,
+        rule: Rule,
+        scopes: frozenset[frozenset[str]],
+        reaches: Callable[[Principal], bool],
+    ) -> Policy:
         if self.is_public or other.is_public:
             raise ValueError("a public policy cannot be combined: it would say nothing")
         return Policy(
-            f"({self} {word} {other})", rule, needs_item=self.needs_item or other.needs_item
+            f"({self} {word} {other})",
+            rule,
+            needs_item=self.needs_item or other.needs_item,
+            scopes=scopes,
+            networks=self.networks | other.networks,
+            reaches=reaches,
         )
 
     def admit(self, who: Principal) -> None:
         """Raise UnauthorizedProblem or ForbiddenProblem unless the caller may try."""
         if self.permits(who, None):
             return
+        if not self.reaches(who):
+            raise ForbiddenProblem(
+                f"This cannot be called from where you are: it needs {self}.", required=str(self)
+            )
         if not who.known:
             raise UnauthorizedProblem(
                 "This needs a bearer token.", headers={"WWW-Authenticate": "Bearer"}
@@ -63,7 +95,8 @@ class Policy:
 
 def scope(name: str) -> Policy:
     """The token was granted the scope (RFC 6749 section 3.3)."""
-    return Policy(f"scope {name}", lambda who, _item: who.may(name))
+    suffices = frozenset({frozenset({name})})
+    return Policy(f"scope {name}", lambda who, _item: who.may(name), scopes=suffices)
 
 
 def authenticated() -> Policy:

@@ -45,6 +45,8 @@ class TokenVerifier:
         self.audience = audience
         self.algorithms = list(algorithms)
         self.leeway = leeway
+        #: How a token is checked; a TokenMemory may stand before ``verify``.
+        self.check: Callable[[str], Principal] = self.verify
 
     def principal(self, authorization: str | None) -> Principal | None:
         """Return the caller named by an Authorization header, None without one."""
@@ -53,7 +55,7 @@ class TokenVerifier:
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise refusal("the Authorization header is not `Bearer <token>`", "invalid_request")
-        return self.verify(token.strip(" "))
+        return self.check(token.strip(" "))
 
     def verify(self, token: str) -> Principal:
         """Check form, header, signature and claims, in this order."""

@@ -1,4 +1,5 @@
-"""``manage.py db``: Flask-Migrate's commands, with an ``upgrade`` that an older version may run."""
+"""``manage.py db``: Flask-Migrate's commands, an ``upgrade`` that an older version may run, a
+``check`` that speaks plainly."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ import flask_migrate.cli
 from flask import current_app
 from flask.cli import with_appcontext
 
-from glassware.db.migrate import Standing, standing
+from glassware.db.drift import drift
+from glassware.db.migrate import Standing, owner_engine, standing
 
 plain = flask_migrate.cli.db.commands["upgrade"]
 
@@ -29,10 +31,27 @@ def upgrade(**values: Any) -> None:
         click.echo(f"The database was at {before.current}, and is at {where().current}.")
 
 
+@click.command()
+@with_appcontext
+def check() -> None:
+    """Compare the database with the models; exit with 1 where they differ."""
+    database, found = current_app.extensions["migrate"].db, where()
+    if found.current != found.newest:
+        raise click.ClickException(
+            f"The database is at {found.current}, the code at {found.newest}: they can be compared"
+            " only where both are at the same migration."
+        )
+    with owner_engine(database).connect() as connection:
+        differences = drift(connection, database.metadata)
+    if differences:
+        raise click.ClickException("\n  ".join(["The database differs:", *differences]))
+    click.echo(f"The database is at {found.current} and as the models are.")
+
+
 def where() -> Standing:
     migrate = current_app.extensions["migrate"]
     return standing(migrate.db, migrate.directory)
 
 
 db = copy(flask_migrate.cli.db)
-db.commands = {**db.commands, "upgrade": upgrade}
+db.commands = {**db.commands, "upgrade": upgrade, "check": check}

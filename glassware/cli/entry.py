@@ -1,4 +1,4 @@
-"""The command of an installed service: ``glassware-tasks`` is what ``manage.py`` is in a checkout."""
+"""The command of an installed service: ``glassware-tasks`` is its ``manage.py``."""
 
 from __future__ import annotations
 

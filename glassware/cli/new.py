@@ -30,7 +30,7 @@ from jinja2 import Template
 )
 @click.option("--yes", "-y", is_flag=True, help="Take the defaults for what is not given.")
 @click.pass_obj
-def new(root: Path, into: Path | None, yes: bool, **given: str | None) -> None:
+def new(root: Path, /, into: Path | None, yes: bool, **given: str | None) -> None:
     """Make the next service from the template: the name, then three more questions.
 
     In the suite it joins by itself. What the template learns later, `manage.py template update`
@@ -85,7 +85,6 @@ def chosen(
 
 
 def reason(done: subprocess.CompletedProcess[str]) -> str:
-    """Return what speaks against it, without cookiecutter's account of itself."""
-    lines = done.stdout.splitlines()
-    said = [line.removeprefix("Error: ") for line in lines if not line.startswith("Hook script")]
-    return "\n".join(said) or done.stderr
+    """Return what speaks against it, without cookiecutter's account of how it learned of that."""
+    said = done.stdout.partition("ERROR: ")[0].removeprefix("Error: ").strip()
+    return said or done.stderr

@@ -70,12 +70,14 @@ class Suite:
     def environ(self) -> dict[str, str]:
         """Return the environment that ties the members to each other."""
         added: dict[str, str] = {}
+        services = ", ".join(f"{each.name}={each.url}" for each in self.members.values())
         for each in self.members.values():
             known = {option.name for option in each.service.declared()}
             options = {
                 "service.state_dir": str(self.state / each.name),
                 "server.port": str(each.port),
                 "auth.issuer": self.members["auth"].url,
+                "suite.services": services,
                 **{f"siblings.{name}": self.members[name].url for name in each.service.siblings},
                 **{name: value for name, value in self.settings.items() if name in known},
             }

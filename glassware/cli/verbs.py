@@ -10,8 +10,9 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from glassware.cli.backup import backup, restore
 from glassware.cli.database import db
-
+from glassware.cli.doctor import doctor
 from glassware.cli.template import template
 
 if TYPE_CHECKING:
@@ -116,4 +117,4 @@ def check() -> None:
     sys.exit(0 if ok else 1)
 
 
-VERBS = (runserver, shell, routes, config, check, db, template)
+VERBS = (runserver, shell, routes, config, check, doctor, db, backup, restore, template)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -11,14 +12,18 @@ import httpx2
 
 from glassware.client.answers import Answer, Call, send
 from glassware.client.transports import (
+    ENDS,
     BearerTransport,
+    Budget,
     Deadline,
+    DeadlineTransport,
     NetworkTransport,
     RetryTransport,
     TraceTransport,
 )
 from glassware.client.transports.network import timeouts
 from glassware.media import json as json_media
+from glassware.observe import context
 from glassware.problems import InvalidProblem, MalformedBodyProblem
 
 #: Bytes of a document; what is larger is for ``Client.stream``.
@@ -49,13 +54,16 @@ def nobody() -> None:
 class Client:
     """Calls the sibling ``name`` at ``base_url``.
 
-    ``timeout`` seconds are for a whole call, its ``retries`` and the document included; ``token``
-    gives the bearer token of each request, or None; ``transport`` replaces the network. URLs are
-    paths below the base, or absolute ones of its origin. No redirect is followed, no cookie kept.
+    ``timeout`` seconds are for a whole call, its ``retries`` and the document included, fewer where
+    the request being served has fewer left; ``retry_share`` is the most that tries again may be of
+    all calls; ``token`` gives the bearer token of each request, or None; ``transport`` replaces the
+    network. URLs are paths below the base, or absolute ones of its origin. No redirect is followed,
+    no cookie kept.
 
     Raises ``UpstreamProblem`` for a failed or unusable answer (its ``upstream_status`` is the
-    status, None when there was none), ``UnreachableProblem``, ``UpstreamTimeoutProblem``, and
-    ``InvalidProblem`` for a URL of another origin; ``ValueError`` for a base that is no URL.
+    status, None when there was none), ``UnreachableProblem``, ``UpstreamTimeoutProblem``, its kind
+    ``OutOfTimeProblem`` before anything is sent, and ``InvalidProblem`` for a URL of another
+    origin; ``ValueError`` for a base that is no URL.
     """
 
     def __init__(
@@ -66,13 +74,15 @@ class Client:
         transport: httpx2.BaseTransport | None = None,
         timeout: float = 5.0,
         retries: int = 2,
+        retry_share: float = 0.2,
         token: Callable[[], str | None] = nobody,
     ) -> None:
         self.name = name
         self._base = parsed_base(base_url)
         self._timeout = timeout
         bearer = BearerTransport(transport or NetworkTransport(), self._base, token)
-        self._transport = RetryTransport(TraceTransport(bearer), retries)
+        timed = DeadlineTransport(TraceTransport(bearer))
+        self._transport = RetryTransport(timed, retries, budget=Budget(retry_share))
 
     def __repr__(self) -> str:
         return f"Client({self.name!r}, {str(self._base)!r})"
@@ -100,22 +110,24 @@ class Client:
     def request(self, method: str, url: str, **options: Unpack[Options]) -> Reply:
         """Return the document answered (None for a 204), its status and its headers."""
         options.setdefault("accept", "application/json")
-        with closing(send(self._transport, self._call(method, url, options))) as answer:
+        call = self._call(method, url, options, self._timeout)
+        with closing(send(self._transport, call)) as answer:
             return Reply(answer.status, answer.headers, document(answer))
 
     @contextmanager
     def stream(self, method: str, url: str, **options: Unpack[Options]) -> Iterator[Answer]:
         """Give the answer with its body unread; ``timeout`` then holds for each silence in it."""
-        with closing(send(self._transport, self._call(method, url, options))) as answer:
+        call = self._call(method, url, options, math.inf)
+        with closing(send(self._transport, call)) as answer:
             answer.check()
-            answer.read_until(Deadline(self._timeout, math.inf))
+            answer.read_until(Deadline(self._timeout, context.ends()))
             yield answer
 
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
 
-    def _call(self, method: str, url: str, options: Options) -> Call:
+    def _call(self, method: str, url: str, options: Options, patience: float) -> Call:
         headers = httpx2.Headers(options.get("headers"))
         headers.setdefault("Accept", options.get("accept", "*/*"))
         headers["Accept-Encoding"] = "identity"
@@ -124,7 +136,10 @@ class Client:
             content = json_media.dumps(value)
             headers.setdefault("Content-Type", "application/json")
         target = self._resolve(url, options.get("params"))
-        extensions = timeouts(Deadline(self._timeout))
+        moment = time.monotonic()
+        ends = min(context.ends(), moment + patience)
+        seconds = max(0.0, min(self._timeout, ends - moment))
+        extensions = {**timeouts(Deadline(seconds)), ENDS: ends}
         request = httpx2.Request(
             method, target, headers=headers, content=content, extensions=extensions
         )

@@ -24,6 +24,7 @@ from glassware.client.transports.network import (
     system_resolver,
     timeouts,
 )
+from glassware.observe import context
 from glassware.problems import UpstreamProblem
 
 #: No connection is used twice: what a foreign server sent too much must not begin the next answer.
@@ -62,7 +63,7 @@ class OutsideClient:
         the ``cause`` when the source sent a problem document), ``UnreachableProblem`` and
         ``UpstreamTimeoutProblem``, also while the body is read.
         """
-        end = time.monotonic() + self._deadline
+        end = min(time.monotonic() + self._deadline, context.ends())
         target = self._rules.target(url)
         with closing(self._follow(target, end, self._max_redirects)) as answer:
             yield answer

@@ -178,7 +178,7 @@ def _nearest(name: str, known: Collection[str], prefix: str = "") -> str:
 def fill(value: Any, places: Mapping[str, str]) -> Any:
     """Return the value with the placeholders in its text filled in, a path made absolute."""
     if isinstance(value, tuple):
-        return tuple(fill(item, places) for item in value)
+        return type(value)(fill(item, places) for item in value)
     if isinstance(value, Path):
         return Path(fill(str(value), places)).absolute()
     if isinstance(value, str):

@@ -9,6 +9,8 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from glassware.config.networks import Networks
+
 Kind: TypeAlias = type[Any]
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*\.[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -21,8 +23,8 @@ class Option:
     """A setting: its name ``section.option``, type, default and help.
 
     ``type`` is str, int, float (seconds for a duration), bool, Path (made absolute when loaded) or
-    list (a tuple of str, written with commas or on lines of its own). A default of None means that
-    the option must be given a value. A ``secret`` is a str that comes from a file only; one with a
+    list (a tuple of str, written with commas or on lines of its own) or Networks, written so too. A
+    default of None means that the option must be given a value. A ``secret`` is a str that comes from a file only; one with a
     default of None is required, and generated in development.
 
     ``development`` is the default in that mode, where it is another one.
@@ -49,6 +51,8 @@ class Option:
             raise ValueError(f"option {self.name} has a type that no layer can give")
         if self.type is list and self.default is not None:
             object.__setattr__(self, "default", tuple(self.default))
+        if self.type is Networks and self.default is not None:
+            object.__setattr__(self, "default", Networks.of(self.default))
         if self.default is not None and self.parse(render(self.default)) != self.default:
             raise ValueError(f"option {self.name} has a default that no layer can give")
 
@@ -116,6 +120,10 @@ def _items(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in re.split(r"[,\n]", text) if item.strip())
 
 
+def _networks(text: str) -> Networks:
+    return Networks.of(_items(text))
+
+
 def _path(text: str) -> Path:
     if not text.strip():
         raise ValueError("must be a path")
@@ -128,5 +136,6 @@ _PARSERS: dict[Kind, Callable[[str], Any]] = {
     float: _number,
     bool: _truth,
     list: _items,
+    Networks: _networks,
     Path: _path,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from glassware.config.networks import Networks
 from glassware.config.option import Option
 
 SERVICE = (
@@ -53,6 +54,22 @@ SERVER = (
         "Names that callers may use in the Host header; a leading dot admits subdomains. A request"
         " for any other name is refused.",
         minimum=1,
+    ),
+    Option(
+        "server.cors_origins",
+        list,
+        (),
+        "Origins whose pages may call the service from a browser, such as https://app.example.org;"
+        " * in the place of the port is any. They bring tokens: cookies are never looked at.",
+        development=("http://127.0.0.1:*", "http://localhost:*"),
+    ),
+    Option(
+        "server.proxies",
+        Networks,
+        (),
+        "Networks of the proxies that stand ahead, each of which adds the address that called it"
+        " to X-Forwarded-For. What comes from anywhere else is not believed, but for a Unix"
+        " socket.",
     ),
     Option(
         "server.max_body",
@@ -168,6 +185,61 @@ CLIENT = (
         "Further attempts after a call that failed and may safely be repeated.",
         minimum=0,
     ),
+    Option(
+        "client.retry_share",
+        float,
+        0.2,
+        "Most that further attempts may be of all calls to a neighbour; a few are always allowed.",
+        minimum=0,
+        maximum=1,
+    ),
+    Option(
+        "client.breaker_failures",
+        int,
+        5,
+        "Failed calls in a row, after which a neighbour is not called for a while.",
+        minimum=1,
+    ),
+    Option(
+        "client.breaker_pause",
+        float,
+        2.0,
+        "Seconds for which it is not; then one call tries whether it is back.",
+        minimum=0,
+    ),
+)
+
+LIMITS = (
+    Option(
+        "limits.default",
+        str,
+        "600/minute",
+        "Requests that a caller may make, per second, minute, hour or day, of all resources"
+        " together that have no limit of their own. Empty: any number.",
+    ),
+    Option(
+        "limits.storage",
+        str,
+        "memory://",
+        "Where requests are counted: memory:// counts in each process for itself,"
+        " redis://host:6379/0 in all of them together. Empty: nothing is limited.",
+        development="",
+    ),
+)
+
+FAST = (
+    Option(
+        "fast.tokens",
+        bool,
+        True,
+        "Remember verified tokens until they expire, in place of checking each at each request.",
+    ),
+    Option(
+        "fast.reads",
+        bool,
+        True,
+        "Read by statements and dumps that are built once, in place of the ORM and marshmallow.",
+    ),
 )
 
 OTHERS = (
@@ -188,12 +260,19 @@ OTHERS = (
     ),
     Option(
         "metrics.allow",
-        list,
+        Networks,
         ("127.0.0.0/8", "::1/128"),
         "Networks that may read /metrics. A proxy on this machine must not pass it on.",
+    ),
+    Option(
+        "suite.services",
+        list,
+        (),
+        "Services that the start page links to and shows the health of, each as name=URL. Empty:"
+        " the siblings.",
     ),
     Option("paging.limit", int, 50, "Items on a page when the caller does not say.", minimum=1),
     Option("paging.max_limit", int, 200, "Most items a caller may ask for at once.", minimum=1),
 )
 
-CHASSIS: tuple[Option, ...] = (*SERVICE, *SERVER, *DATABASE, *AUTH, *CLIENT, *OTHERS)
+CHASSIS: tuple[Option, ...] = (*SERVICE, *SERVER, *DATABASE, *AUTH, *CLIENT, *LIMITS, *FAST, *OTHERS)

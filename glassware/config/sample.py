@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from glassware.config.networks import Networks
 from glassware.config.option import Kind, Option, render
 
 _HEAD = """\
@@ -21,6 +22,7 @@ _KINDS: dict[Kind, str] = {
     float: "number",
     bool: "true or false",
     list: "list, separated by commas",
+    Networks: "networks, separated by commas",
     Path: "path",
 }
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, event, text
+from sqlalchemy import Connection, Engine, Executable, MetaData, event, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -31,6 +34,10 @@ SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "
 ENGINE_OPTIONS = {"hide_parameters": True, "pool_timeout": 5.0}
 
 
+#: Where an app keeps the connections that only read.
+READERS = "glassware.readers"
+
+
 class Row:
     """The columns of every item: a time-ordered id, a version that counts changes, two times.
 
@@ -45,6 +52,37 @@ class Row:
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:
         return {"version_id_col": cls.version}
+
+
+class Readers:
+    """Connections for reading, in autocommit; as many as there ever were reads at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.idle: deque[Connection] = deque()
+
+    def fetch(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
+        try:
+            connection = self.idle.pop()
+        except IndexError:
+            connection = self.open()
+        try:
+            found = connection.execute(statement, values).all()
+        except BaseException:
+            connection.close()
+            raise
+        self.idle.append(connection)
+        return found
+
+    def open(self) -> Connection:
+        """Return a connection that the engine's pool does not count."""
+        connection = self.engine.connect()
+        connection.detach()
+        return connection
+
+    def close(self) -> None:
+        while self.idle:
+            self.idle.pop().close()
 
 
 class Database(SQLAlchemy):
@@ -68,6 +106,31 @@ class Database(SQLAlchemy):
         with app.app_context():
             if self.engine.dialect.name == "sqlite":
                 event.listen(self.engine, "connect", set_up)
+            app.extensions[READERS] = Readers(self.engine)
+
+    def read(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows of a statement that only reads, as a transaction of its own.
+
+        The connections for this are kept open, apart from the session's. One that the server has
+        closed meanwhile is replaced, once.
+        """
+        readers = self.readers
+        try:
+            return readers.fetch(statement, values)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            return readers.fetch(statement, values)
+
+    @property
+    def readers(self) -> Readers:
+        found: Readers = current_app.extensions[READERS]
+        return found
+
+    def close(self) -> None:
+        """Close the idle connections of the present app."""
+        self.readers.close()
+        self.engine.dispose()
 
     def ping(self) -> None:
         """Raise unless the database answers. Needs an app context."""

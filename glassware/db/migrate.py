@@ -126,7 +126,12 @@ class Standing(NamedTuple):
 def standing(database: SQLAlchemy, directory: str) -> Standing:
     """Return where the database stands. Needs an app context."""
     with database.engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        return standing_at(connection, directory)
+
+
+def standing_at(connection: Connection, directory: str) -> Standing:
+    """Return where the database stands that the connection is to."""
+    current = MigrationContext.configure(connection).get_current_revision()
     return Standing(current, Script(directory).get_current_head())
 
 

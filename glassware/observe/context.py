@@ -1,9 +1,11 @@
-"""Which request is being served: its id and its place in the trace."""
+"""Which request is being served: its id, its place in the trace, the time it has left."""
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -14,7 +16,11 @@ _TRACEPARENT = re.compile(
     r"(?P<version>[0-9a-f]{2})-(?P<trace>[0-9a-f]{32})-(?P<parent>[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})"
     r"(?P<more>-.*)?"
 )
+_TIMEOUT = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 _SAMPLED = 0x01
+
+#: The seconds that the caller will go on waiting for; a neighbour that we ask has fewer.
+TIMEOUT_HEADER = "X-Request-Timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,8 @@ class Trace:
     """A request's id and its span in a trace (W3C Trace Context, level 1).
 
     ``trace_id`` is 32 and ``span_id`` 16 hexadecimal digits; ``flags`` is 1 when the trace is
-    recorded. ``service`` is the one that answers the request.
+    recorded. ``service`` is the one that answers the request. ``ends`` is the moment, by
+    ``time.monotonic()``, after which nobody waits for the answer.
     """
 
     request_id: str
@@ -30,20 +37,31 @@ class Trace:
     span_id: str
     flags: int = _SAMPLED
     service: str = ""
+    ends: float = math.inf
 
     @classmethod
     def incoming(
-        cls, request_id: str | None = None, traceparent: str | None = None, service: str = ""
+        cls,
+        request_id: str | None = None,
+        traceparent: str | None = None,
+        service: str = "",
+        timeout: str | None = None,
     ) -> Trace:
         """Return the trace of a request with these headers, in a span of its own.
 
         A request id that is not 1 to 64 of ``A-Za-z0-9._-``, and a traceparent that the standard
-        (section 3.2.2) calls invalid, are replaced by new ones.
+        (section 3.2.2) calls invalid, are replaced by new ones. A timeout that is not a plain
+        number of seconds is none.
         """
         accepted = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None
         trace_id, flags = _parsed(traceparent or "") or (secrets.token_hex(16), _SAMPLED)
         return cls(
-            accepted or secrets.token_hex(16), trace_id, secrets.token_hex(8), flags, service
+            accepted or secrets.token_hex(16),
+            trace_id,
+            secrets.token_hex(8),
+            flags,
+            service,
+            time.monotonic() + _seconds(timeout or ""),
         )
 
     @property
@@ -53,6 +71,10 @@ class Trace:
     def child(self) -> Trace:
         """Return the trace for one outgoing call: the same but for a new span."""
         return replace(self, span_id=secrets.token_hex(8))
+
+
+def _seconds(timeout: str) -> float:
+    return float(timeout) if _TIMEOUT.fullmatch(timeout) else math.inf
 
 
 def _parsed(traceparent: str) -> tuple[str, int] | None:
@@ -76,6 +98,12 @@ def bound() -> Trace | None:
 def current() -> Trace:
     """Return the trace of the request being served, or a new one outside of a request."""
     return _bound.get() or Trace.incoming()
+
+
+def ends() -> float:
+    """Return the moment, by ``time.monotonic()``, after which nobody waits for the answer."""
+    trace = _bound.get()
+    return math.inf if trace is None else trace.ends
 
 
 @contextmanager

@@ -47,7 +47,10 @@ class Edge:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         trace = Trace.incoming(
-            environ.get("HTTP_X_REQUEST_ID"), environ.get("HTTP_TRACEPARENT"), self.service
+            environ.get("HTTP_X_REQUEST_ID"),
+            environ.get("HTTP_TRACEPARENT"),
+            self.service,
+            environ.get("HTTP_X_REQUEST_TIMEOUT"),
         )
         exchange = Exchange(environ, trace, self.logger, self.clock, self.metrics)
         with bind(trace):

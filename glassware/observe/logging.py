@@ -51,7 +51,8 @@ class JsonFormatter(logging.Formatter):
             document["exception"] = exception(record.exc_info[1])
         if record.stack_info:
             document["stack"] = record.stack_info
-        return json.dumps(self.scrubber.value(document))
+        stamp = document.pop("ts")  # ours, and of a form that the scrubber would look into
+        return json.dumps({"ts": stamp, **self.scrubber.value(document)})
 
     def head(self, record: logging.LogRecord) -> dict[str, Any]:
         trace = bound()

@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from prometheus_client.core import GaugeMetricFamily
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+#: The values of a gauge by those of its labels.
+Values: TypeAlias = Mapping[tuple[str, ...], float]
 #: Seconds, from a cached answer to a neighbour's timeout.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
@@ -51,17 +58,72 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+        self.refused = Counter(
+            "client_refused",
+            "Calls to neighbours that were not sent, since the neighbour failed time and again.",
+            ("service",),
+            registry=self.registry,
+        )
+        self.broken = Gauge(
+            "client_circuit_open",
+            "Whether calls to the neighbour are held back.",
+            ("service",),
+            multiprocess_mode="livemax",
+            registry=self.registry,
+        )
+        self.limit_failures = Counter(
+            "rate_limit_failures",
+            "Requests let in uncounted, since the store of the rate limits did not answer.",
+            registry=self.registry,
+        )
+
+        self.database_errors = Counter(
+            "database_errors",
+            "Requests answered by a 503, since the database did not do its part.",
+            ("error",),
+            registry=self.registry,
+        )
+        self.watched: list[Watched] = []
+
+    def watch(
+        self, name: str, help: str, read: Callable[[], Values], labels: Sequence[str] = ()
+    ) -> None:
+        """Export what ``read`` returns each time that the metrics are asked for.
+
+        The worker that is asked reads it, so it must not differ from worker to worker by much.
+        """
+        self.watched.append(Watched(name, help, read, labels))
 
     def text(self) -> bytes:
         """Return all values in Prometheus's text format, of all workers together."""
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
+        asked = CollectorRegistry()
+        for each in self.watched:
+            asked.register(each)
         if FOLDER not in os.environ:
-            return generate_latest(self.registry)
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)
-        return generate_latest(registry)
+            return generate_latest(self.registry) + generate_latest(asked)
+        MultiProcessCollector(asked)
+        return generate_latest(asked)
+
+
+class Watched:
+    """A gauge whose values are read when they are asked for."""
+
+    def __init__(
+        self, name: str, help: str, read: Callable[[], Values], labels: Sequence[str]
+    ) -> None:
+        self.name, self.help, self.read, self.labels = name, help, read, labels
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Yield the gauge with its present values, as the library asks for it."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        family = GaugeMetricFamily(self.name, self.help, labels=self.labels)
+        for labels, value in self.read().items():
+            family.add_metric(labels, value)
+        yield family
 
 
 def share(folder: Path | None) -> str:

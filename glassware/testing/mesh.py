@@ -56,7 +56,7 @@ class Mesh:
         for service in self.services:
             if service.database is not None:
                 with self.apps[service.name].app_context():
-                    service.database.engine.dispose()
+                    service.database.close()
         for name in self.databases:
             assert self.cluster is not None
             self.cluster.drop(name)

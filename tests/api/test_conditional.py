@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from glassware.testing import assert_problem
 
+from .worlds import World
+
 MERGE = {"Content-Type": "application/merge-patch+json"}
 CHANGES = (
     ("PUT", {"json": {"text": "changed"}}),
@@ -20,7 +22,7 @@ CHANGES = (
 )
 
 
-def change(world: Any, method: str, url: str, match: str | None, **request: Any) -> Any:
+def change(world: World, method: str, url: str, match: str | None, **request: Any) -> Any:
     headers = world.headers(**request.pop("headers", {}))
     if match is not None:
         headers["If-Match"] = match
@@ -28,7 +30,7 @@ def change(world: Any, method: str, url: str, match: str | None, **request: Any)
 
 
 @pytest.mark.parametrize(("method", "request_"), CHANGES)
-def test_a_change_without_if_match_is_a_428(world: Any, method: str, request_: Any) -> None:
+def test_a_change_without_if_match_is_a_428(world: World, method: str, request_: Any) -> None:
     note = world.add()
     before = world.rows()
     response = change(world, method, note.json()["url"], None, **request_)
@@ -38,7 +40,7 @@ def test_a_change_without_if_match_is_a_428(world: Any, method: str, request_: A
 
 @pytest.mark.parametrize(("method", "request_"), CHANGES)
 def test_a_stale_if_match_is_a_412_that_names_the_current_tag(
-    world: Any, method: str, request_: Any
+    world: World, method: str, request_: Any
 ) -> None:
     note = world.add()
     url, old = note.json()["url"], note.headers["ETag"]
@@ -58,7 +60,7 @@ def test_a_stale_if_match_is_a_412_that_names_the_current_tag(
     )
     | st.sampled_from(['""', '"-"', 'W/"*"', "W/", ",", '"', "W/*", "-", '"*"', " "])
 )
-def test_garbage_in_if_match_never_matches(one_world: Any, garbage: str) -> None:
+def test_garbage_in_if_match_never_matches(one_world: World, garbage: str) -> None:
     world = one_world
     world.clear()
     url = world.add().json()["url"]
@@ -70,7 +72,7 @@ def test_garbage_in_if_match_never_matches(one_world: Any, garbage: str) -> None
 
 
 @pytest.mark.parametrize(("method", "request_"), CHANGES)
-def test_a_weak_tag_never_matches_a_change(world: Any, method: str, request_: Any) -> None:
+def test_a_weak_tag_never_matches_a_change(world: World, method: str, request_: Any) -> None:
     note = world.add()
     weak = f"W/{note.headers['ETag']}"
     assert_problem(change(world, method, note.json()["url"], weak, **request_), 412)
@@ -79,7 +81,7 @@ def test_a_weak_tag_never_matches_a_change(world: Any, method: str, request_: An
 @pytest.mark.parametrize(("method", "request_"), CHANGES)
 @pytest.mark.parametrize("match", ["*", '"nope", {tag}', '{tag}, W/"nope"'])
 def test_a_star_and_a_list_with_the_tag_match(
-    world: Any, method: str, request_: Any, match: str
+    world: World, method: str, request_: Any, match: str
 ) -> None:
     note = world.add()
     given_ = match.replace("{tag}", note.headers["ETag"])
@@ -87,14 +89,14 @@ def test_a_star_and_a_list_with_the_tag_match(
     assert response.status_code in (200, 204), response.text
 
 
-def test_a_star_does_not_match_what_is_not_there(world: Any) -> None:
+def test_a_star_does_not_match_what_is_not_there(world: World) -> None:
     url = world.add().json()["url"]
     assert change(world, "DELETE", url, "*").status_code == 204
     assert_problem(change(world, "DELETE", url, "*"), 404)
     assert_problem(change(world, "PUT", url, "*", json={"text": "a"}), 404)
 
 
-def test_the_tag_of_any_representation_admits_a_change_in_any(world: Any) -> None:
+def test_the_tag_of_any_representation_admits_a_change_in_any(world: World) -> None:
     url = world.add().json()["url"]
     for view in ({"Accept": "application/xml"}, {"Accept": "application/json"}):
         for query in ("", "?fields=text"):
@@ -109,7 +111,7 @@ def test_the_tag_of_any_representation_admits_a_change_in_any(world: Any) -> Non
             assert response.status_code == 200, response.text
 
 
-def test_each_representation_has_a_tag_of_its_own(world: Any) -> None:
+def test_each_representation_has_a_tag_of_its_own(world: World) -> None:
     url, other = world.add().json()["url"], world.add().json()["url"]
     views = [
         world.get(target, **headers)
@@ -124,7 +126,7 @@ def test_each_representation_has_a_tag_of_its_own(world: Any) -> None:
     assert again.content == views[0].content
 
 
-def test_the_tag_of_an_answer_to_a_change_is_that_of_the_next_read(world: Any) -> None:
+def test_the_tag_of_an_answer_to_a_change_is_that_of_the_next_read(world: World) -> None:
     note = world.add()
     url = note.json()["url"]
     assert world.get(url).headers["ETag"] == note.headers["ETag"]
@@ -135,7 +137,7 @@ def test_the_tag_of_an_answer_to_a_change_is_that_of_the_next_read(world: Any) -
         assert read.json() == response.json()
 
 
-def test_a_tag_that_is_current_is_a_304_without_a_body(world: Any) -> None:
+def test_a_tag_that_is_current_is_a_304_without_a_body(world: World) -> None:
     url = world.add().json()["url"]
     full = world.get(url)
     tag = full.headers["ETag"]
@@ -173,7 +175,7 @@ def at_once(*calls: Any) -> list[int]:
     return sorted(statuses)
 
 
-def test_of_concurrent_changes_of_one_version_exactly_one_wins(world: Any) -> None:
+def test_of_concurrent_changes_of_one_version_exactly_one_wins(world: World) -> None:
     outcomes: Counter[tuple[int, ...]] = Counter()
     for _ in range(30):
         note = world.add()
@@ -188,7 +190,7 @@ def test_of_concurrent_changes_of_one_version_exactly_one_wins(world: Any) -> No
     assert set(outcomes) == {(200, 412, 412, 412)}
 
 
-def test_a_change_and_a_removal_of_one_version_do_not_both_win(world: Any) -> None:
+def test_a_change_and_a_removal_of_one_version_do_not_both_win(world: World) -> None:
     for _ in range(30):
         note = world.add()
         url, tag = note.json()["url"], note.headers["ETag"]
@@ -204,7 +206,7 @@ def test_a_change_and_a_removal_of_one_version_do_not_both_win(world: Any) -> No
         assert there == (200 if winners == [200] else 404)
 
 
-def test_a_change_that_changes_nothing_keeps_the_version(world: Any) -> None:
+def test_a_change_that_changes_nothing_keeps_the_version(world: World) -> None:
     note = world.add(text="a")
     url, tag = note.json()["url"], note.headers["ETag"]
     response = change(world, "PUT", url, tag, json={"text": "a"})

@@ -19,10 +19,13 @@ from glassware.media import problem
 from glassware.problems import Problem
 from glassware.testing import assert_problem
 
+from .notes import Unhandled
+from .worlds import World
+
 SECRET = "hunter2-is-the-password"
 
 
-def in_both(world: Any, method: str, url: str, status: int, **request: Any) -> dict[str, Any]:
+def in_both(world: World, method: str, url: str, status: int, **request: Any) -> dict[str, Any]:
     """Send a request twice, assert the same problem in JSON and XML, and return the former."""
     headers = {**request.pop("headers", {}), "X-Request-Id": "the-same"}
     documents = []
@@ -38,20 +41,20 @@ def in_both(world: Any, method: str, url: str, status: int, **request: Any) -> d
 
 
 @pytest.mark.parametrize("status", sorted(exceptions.default_exceptions))
-def test_every_http_error_is_a_complete_problem(world: Any, status: int) -> None:
+def test_every_http_error_is_a_complete_problem(world: World, status: int) -> None:
     document = in_both(world, "GET", f"/abort/{status}", status)
     explained = world.client.get(document["type"])
     assert explained.status_code == 200
     assert "as <asked> & told" in document["detail"] or status in (404, 405, 413, 421)
 
 
-def test_an_error_that_no_standard_knows_is_a_problem_too(world: Any) -> None:
+def test_an_error_that_no_standard_knows_is_a_problem_too(world: World) -> None:
     assert 499 not in HTTP_STATUS_CODES
     document = in_both(world, "GET", "/abort/499", 499)
     assert document["title"] == "Unknown Error"
 
 
-def test_the_headers_of_an_http_error_are_kept(world: Any) -> None:
+def test_the_headers_of_an_http_error_are_kept(world: World) -> None:
     raised = {
         "Retry-After": (exceptions.TooManyRequests(retry_after=7), "7"),
         "WWW-Authenticate": (
@@ -60,19 +63,19 @@ def test_the_headers_of_an_http_error_are_kept(world: Any) -> None:
         ),
     }
     for name, (error, value) in raised.items():
-        raise_next(world, error)
+        raise_next(error)
         response = world.client.get("/raise")
         assert response.headers[name] == value
         assert_problem(response, error.code)
-    raise_next(world, Problem("plain", headers={"X-Odd": "1"}))
+    raise_next(Problem("plain", headers={"X-Odd": "1"}))
     assert world.client.get("/raise").headers["X-Odd"] == "1"
 
 
-def raise_next(world: Any, error: Exception) -> None:
-    world.app.view_functions["unhandled"].view_class.errors.append(error)
+def raise_next(error: Exception) -> None:
+    Unhandled.errors.append(error)
 
 
-def test_a_method_that_is_not_there_is_a_405_with_allow(world: Any) -> None:
+def test_a_method_that_is_not_there_is_a_405_with_allow(world: World) -> None:
     for method in ("PUT", "TRACE", "BREW"):
         document = in_both(world, method, "/notes", 405)
         assert document["allowed"] == ["GET", "HEAD", "OPTIONS", "POST"]
@@ -80,7 +83,7 @@ def test_a_method_that_is_not_there_is_a_405_with_allow(world: Any) -> None:
     assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
-def test_options_lists_the_methods(world: Any) -> None:
+def test_options_lists_the_methods(world: World) -> None:
     response = world.client.options("/notes")
     assert response.status_code == 200
     allowed = {each.strip() for each in response.headers["Allow"].split(",")}
@@ -88,16 +91,16 @@ def test_options_lists_the_methods(world: Any) -> None:
 
 
 @pytest.mark.parametrize("url", ["/nope", "/notes/1", "/notes//x", "/problems/no", "/%00", "/%ff"])
-def test_an_unknown_url_is_a_404_and_never_a_redirect(world: Any, url: str) -> None:
+def test_an_unknown_url_is_a_404_and_never_a_redirect(world: World, url: str) -> None:
     assert_problem(world.raw("GET", url.encode(), world.headers()), 404, "not-found")
 
 
-def test_a_slash_too_many_at_an_end_is_forgiven(world: Any) -> None:
+def test_a_slash_too_many_at_an_end_is_forgiven(world: World) -> None:
     for url in (b"/notes/", b"//notes"):
         assert world.raw("GET", url, world.headers()).status_code == 200
 
 
-def test_a_foreign_host_is_a_421_that_does_not_quote_it(world: Any) -> None:
+def test_a_foreign_host_is_a_421_that_does_not_quote_it(world: World) -> None:
     document = in_both(world, "GET", "/", 421, headers={"Host": "evil.example"})
     assert document["type"] == "/problems/unknown-host"
     assert "evil" not in str(document)
@@ -110,9 +113,9 @@ def test_a_foreign_host_is_a_421_that_does_not_quote_it(world: Any) -> None:
         assert world.raw("GET", b"/", {"Host": host}).status_code == 200
 
 
-def test_a_fault_says_nothing_to_the_caller_and_everything_to_the_log(world: Any) -> None:
-    raise_next(world, RuntimeError(f"password={SECRET}"))
-    raise_next(world, RuntimeError(f"password={SECRET}"))
+def test_a_fault_says_nothing_to_the_caller_and_everything_to_the_log(world: World) -> None:
+    raise_next(RuntimeError(f"password={SECRET}"))
+    raise_next(RuntimeError(f"password={SECRET}"))
     document = in_both(world, "GET", "/raise", 500)
     log = world.log.take()
     assert document["type"].endswith("/problems/internal")
@@ -124,7 +127,7 @@ def test_a_fault_says_nothing_to_the_caller_and_everything_to_the_log(world: Any
         assert SECRET not in text_
 
 
-def test_a_fault_on_purpose_is_there_in_development_only(world: Any, make_world: Any) -> None:
+def test_a_fault_on_purpose_is_there_in_development_only(world: World, make_world: Any) -> None:
     assert_problem(world.client.get("/fault"), 404)
     in_development = make_world(**{"service.mode": "development"})
     assert_problem(in_development.client.get("/fault"), 500, "internal")
@@ -132,7 +135,7 @@ def test_a_fault_on_purpose_is_there_in_development_only(world: Any, make_world:
 
 
 @pytest.mark.parametrize("way", ["fault", "problem", "answer"])
-def test_what_fails_after_it_wrote_leaves_nothing_behind(world: Any, way: str) -> None:
+def test_what_fails_after_it_wrote_leaves_nothing_behind(world: World, way: str) -> None:
     response = world.client.post(f"/half/{way}")
     assert_problem(response, 409 if way == "problem" else 500)
     assert world.rows() == {"notes": []}
@@ -140,7 +143,7 @@ def test_what_fails_after_it_wrote_leaves_nothing_behind(world: Any, way: str) -
     assert len(world.rows()["notes"]) == 1
 
 
-def test_what_is_already_there_is_a_409(world: Any) -> None:
+def test_what_is_already_there_is_a_409(world: World) -> None:
     world.add(code="x")
     before = world.rows()
     document = in_both(
@@ -158,7 +161,7 @@ def test_what_is_already_there_is_a_409(world: Any) -> None:
 
 
 @contextlib.contextmanager
-def locked(world: Any) -> Any:
+def locked(world: World) -> Any:
     """Hold the write lock of the database from another connection, and do not wait for it."""
     path = world.app.config["SQLALCHEMY_DATABASE_URI"].removeprefix("sqlite:///")
     with contextlib.closing(sqlite3.connect(path)) as connection:
@@ -199,7 +202,7 @@ def test_a_database_that_is_gone_is_a_503(make_world: Any) -> None:
     assert "sqlite" not in str(document).lower()
 
 
-def test_a_pool_without_a_free_connection_is_a_503(world: Any) -> None:
+def test_a_pool_without_a_free_connection_is_a_503(world: World) -> None:
     with world.app.app_context(), contextlib.ExitStack() as held:
         engine = world.app.extensions["sqlalchemy"].engine
         with contextlib.suppress(Exception):
@@ -211,7 +214,7 @@ def test_a_pool_without_a_free_connection_is_a_503(world: Any) -> None:
     assert world.get("/notes").status_code == 200
 
 
-def test_an_error_of_the_database_is_logged_without_its_parameters(world: Any) -> None:
+def test_an_error_of_the_database_is_logged_without_its_parameters(world: World) -> None:
     world.add(code="x")
     with world.app.app_context():
         session = world.app.extensions["sqlalchemy"].session
@@ -221,7 +224,7 @@ def test_an_error_of_the_database_is_logged_without_its_parameters(world: Any) -
     assert SECRET not in str(caught.value)
 
 
-def test_errors_of_two_requests_at_once_do_not_mix(world: Any) -> None:
+def test_errors_of_two_requests_at_once_do_not_mix(world: World) -> None:
     found: dict[str, str] = {}
 
     def ask(name: str) -> None:
@@ -236,7 +239,7 @@ def test_errors_of_two_requests_at_once_do_not_mix(world: Any) -> None:
     assert found == {f"t{n}": f"t{n}/problems/t{n}" for n in range(20)}
 
 
-def test_the_handlers_of_the_app_are_flasks_own(world: Any) -> None:
+def test_the_handlers_of_the_app_are_flasks_own(world: World) -> None:
     app = world.app
     for name in ("handle_exception", "handle_user_exception", "handle_http_exception"):
         assert getattr(app, name).__func__ is getattr(Flask, name)

@@ -6,13 +6,14 @@ import operator
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.testing import assert_problem
+
+from .worlds import World
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 TEXTS = ["a", "A", "aB", "b", "%", "_", "\\", "50%", "é", "É", "ß", "a b", "👩\u200d👧", "\u00a0"]
@@ -67,24 +68,14 @@ CONDITIONS = st.sampled_from(
 )
 
 
-def insert(world: Any, rows: list[Any]) -> list[str]:
-    note_row = world.app.view_functions["note_list"].view_class.model
-    with world.app.app_context():
-        session = world.app.extensions["sqlalchemy"].session
-        made = [note_row(owner_id=UUID(world.me), tags=[], extra={}, **row) for row in rows]
-        session.add_all(made)
-        session.commit()
-        return [str(each.id) for each in made]
-
-
 @settings(max_examples=150)
 @given(
     rows=st.lists(ROWS, max_size=15),
     conditions=st.lists(CONDITIONS, min_size=1, max_size=3, unique_by=lambda each: each[:2]),
 )
-def test_filters_find_what_python_finds(one_world: Any, rows: Any, conditions: Any) -> None:
+def test_filters_find_what_python_finds(one_world: World, rows: Any, conditions: Any) -> None:
     one_world.clear()
-    ids = insert(one_world, rows)
+    ids = one_world.insert(*rows)
     expected = {
         identifier
         for identifier, row in zip(ids, rows, strict=True)
@@ -125,7 +116,7 @@ def test_filters_find_what_python_finds(one_world: Any, rows: Any, conditions: A
     ],
 )
 def test_a_value_that_the_field_refuses_is_a_400_that_names_the_parameter(
-    world: Any, name: str, value: str
+    world: World, name: str, value: str
 ) -> None:
     response = world.client.get("/notes", params={name: value}, headers=world.headers())
     document = assert_problem(response, 400, "invalid-parameter")
@@ -136,7 +127,7 @@ def test_a_value_that_the_field_refuses_is_a_400_that_names_the_parameter(
     "name",
     ["nope", "text[lt]", "done[gt]", "stars[contains]", "text[]", "[lt]", "Text", "owner_id", ""],
 )
-def test_an_unknown_parameter_is_a_400_that_lists_the_known_ones(world: Any, name: str) -> None:
+def test_an_unknown_parameter_is_a_400_that_lists_the_known_ones(world: World, name: str) -> None:
     response = world.client.get("/notes", params={name: "1"}, headers=world.headers())
     document = assert_problem(response, 400, "unknown-parameter")
     assert {"limit", "cursor", "sort", "fields", "text", "text[contains]", "stars[gte]"} <= set(
@@ -162,7 +153,7 @@ def test_an_unknown_parameter_is_a_400_that_lists_the_known_ones(world: Any, nam
         (b"/notes?access_token=eyJsecret", "unknown-parameter"),
     ],
 )
-def test_a_query_that_no_text_would_give_is_a_400(world: Any, target: bytes, slug: str) -> None:
+def test_a_query_that_no_text_would_give_is_a_400(world: World, target: bytes, slug: str) -> None:
     response = world.raw("GET", target, world.headers())
     assert_problem(response, 400, slug)
     assert len(response.data) < 2000
@@ -170,6 +161,6 @@ def test_a_query_that_no_text_would_give_is_a_400(world: Any, target: bytes, slu
     assert "eyJsecret" not in world.log.take()
 
 
-def test_a_replacement_character_that_is_really_meant_is_text(world: Any) -> None:
+def test_a_replacement_character_that_is_really_meant_is_text(world: World) -> None:
     made = world.add(text="\ufffd").json()
     assert world.get("/notes?text=%EF%BF%BD").json()["items"] == [made]

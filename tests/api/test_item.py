@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 
 from glassware.media import json, xml
 from glassware.testing import assert_problem
+
+from .notes import NOTES
+from .worlds import World
 
 MERGE = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
 
@@ -33,30 +37,28 @@ def merged(target: Any, patch: Any) -> Any:
     return result
 
 
-def test_an_item_can_be_put_back_as_it_was_read(one_world: Any, notes: Any) -> None:
-    @settings(max_examples=30)
-    @given(notes, notes)
-    def check(first: dict[str, Any], second: dict[str, Any]) -> None:
-        made = one_world.add(**first).json()
-        url = made["url"]
-        headers = one_world.headers(**{"If-Match": "*"})
+@settings(max_examples=30)
+@given(NOTES, NOTES)
+def test_an_item_can_be_put_back_as_it_was_read(
+    one_world: World, first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    made = one_world.add(**first).json()
+    url = made["url"]
+    headers = one_world.headers(**{"If-Match": "*"})
+    for kind, body in (
+        ("application/json", json.dumps(writable(made))),
+        ("application/xml", xml.dumps(writable(made))),
+    ):
         changed = one_world.client.put(url, headers=headers, json=second)
         assert changed.status_code == 200, changed.text
-        for kind, body in (
-            ("application/json", json.dumps(writable(made))),
-            ("application/xml", xml.dumps(writable(made))),
-        ):
-            one_world.client.put(url, headers=headers, json=second)
-            response = one_world.client.put(
-                url, headers={**headers, "Content-Type": kind}, content=body
-            )
-            assert response.json() == made
-            assert one_world.get(url).json() == made
-
-    check()
+        response = one_world.client.put(
+            url, headers={**headers, "Content-Type": kind}, content=body
+        )
+        assert response.json() == made
+        assert one_world.get(url).json() == made
 
 
-def test_a_put_resets_what_it_leaves_out(world: Any) -> None:
+def test_a_put_resets_what_it_leaves_out(world: World) -> None:
     made = world.add(label="a", stars=3, tags=["x"], extra={"a": "b"}, done=True).json()
     headers = world.headers(**{"If-Match": "*"})
     left = world.client.put(made["url"], headers=headers, json={"text": "b"}).json()
@@ -74,31 +76,26 @@ def test_a_put_resets_what_it_leaves_out(world: Any) -> None:
     }
 
 
-def patches(notes: Any) -> Any:
-    """Parts of valid notes, with nulls and with members that no note has."""
-    junk = st.dictionaries(
-        st.sampled_from(["text", "label", "stars", "place", "tags", "nope", "url", "created_at"]),
-        st.none()
-        | st.integers()
-        | st.text("ab", max_size=3)
-        | st.just({"name": None, "height": 1}),
-        max_size=3,
-    )
-    part = st.tuples(notes, st.sets(st.sampled_from(["text", "place", "extra", "due", "done"])))
-    parts = part.map(lambda pair: {n: v for n, v in pair[0].items() if n in pair[1]})
-    extras = st.fixed_dictionaries(
-        {"extra": st.dictionaries(st.text("ab", max_size=2), st.none() | st.text("ab", max_size=2))}
-    )
-    return parts | junk | extras | st.none() | st.lists(st.integers(), max_size=2)
+#: Parts of valid notes, nulls, and members that no note has.
+PART = st.tuples(NOTES, st.sets(st.sampled_from(["text", "place", "extra", "due", "done"]))).map(
+    lambda pair: {name: value for name, value in pair[0].items() if name in pair[1]}
+)
+JUNK = st.dictionaries(
+    st.sampled_from(["text", "label", "stars", "place", "tags", "nope", "url", "created_at"]),
+    st.none() | st.integers(0, 9) | st.text("ab", max_size=3) | st.just({"name": None}),
+    max_size=3,
+)
+FEW = st.text("ab", max_size=2)
+EXTRAS = st.fixed_dictionaries({"extra": st.dictionaries(FEW, st.none() | FEW)})
+PATCHES = PART | JUNK | EXTRAS | st.none() | st.lists(st.integers(), max_size=2)
 
 
-def test_a_patch_does_what_a_put_of_the_merged_item_does(one_world: Any, notes: Any) -> None:
-    changed = 0
+def test_a_patch_does_what_a_put_of_the_merged_item_does(one_world: World) -> None:
+    outcomes: Counter[int] = Counter()
 
     @settings(max_examples=100)
-    @given(notes, patches(notes))
+    @given(NOTES, PATCHES)
     def check(note: dict[str, Any], patch: Any) -> None:
-        nonlocal changed
         patched, put = one_world.add(**note).json(), one_world.add(**note).json()
         by_patch = one_world.client.patch(
             patched["url"], headers=one_world.headers(**MERGE), content=json.dumps(patch)
@@ -108,9 +105,8 @@ def test_a_patch_does_what_a_put_of_the_merged_item_does(one_world: Any, notes: 
             headers=one_world.headers(**{**MERGE, "Content-Type": "application/json"}),
             content=json.dumps(merged(writable(put), patch)),
         )
-        assert by_patch.status_code == by_put.status_code, (by_patch.text, by_put.text)
+        outcomes[by_put.status_code] += 1
         if by_put.status_code == 200:
-            changed += 1
             assert writable(by_patch.json()) == writable(by_put.json())
             assert one_world.get(patched["url"]).json() == by_patch.json()
         else:
@@ -118,10 +114,11 @@ def test_a_patch_does_what_a_put_of_the_merged_item_does(one_world: Any, notes: 
             assert one_world.get(patched["url"]).json() == patched
 
     check()
-    assert changed > 30
+    assert outcomes[200] > 20
+    assert outcomes[422] > 20
 
 
-def test_a_patch_in_xml_does_what_the_patch_in_json_does(world: Any) -> None:
+def test_a_patch_in_xml_does_what_the_patch_in_json_does(world: World) -> None:
     made = world.add(label="a", stars=3, tags=["x"], place={"name": "p", "height": 1.5}).json()
     patch = {"label": None, "stars": 4, "tags": ["y", "z"], "place": {"height": None}}
     headers = world.headers(**{**MERGE, "Content-Type": "application/xml"})
@@ -133,7 +130,7 @@ def test_a_patch_in_xml_does_what_the_patch_in_json_does(world: Any) -> None:
     }
 
 
-def test_a_patch_in_plain_json_is_a_415_that_says_what_is_read(world: Any) -> None:
+def test_a_patch_in_plain_json_is_a_415_that_says_what_is_read(world: World) -> None:
     url = world.add().json()["url"]
     headers = world.headers(**{"If-Match": "*"})
     response = world.client.patch(url, headers=headers, json={"text": "b"})
@@ -143,7 +140,7 @@ def test_a_patch_in_plain_json_is_a_415_that_says_what_is_read(world: Any) -> No
     assert response.headers["Accept-Patch"] == ", ".join(read)
 
 
-def test_what_is_removed_is_gone(world: Any) -> None:
+def test_what_is_removed_is_gone(world: World) -> None:
     url = world.add().json()["url"]
     response = world.client.delete(url, headers=world.headers(**{"If-Match": "*"}))
     assert (response.status_code, response.content) == (204, b"")
@@ -151,7 +148,7 @@ def test_what_is_removed_is_gone(world: Any) -> None:
     assert world.rows() == {"notes": []}
 
 
-def test_sparse_fields_are_those_asked_for_in_the_order_of_the_schema(world: Any) -> None:
+def test_sparse_fields_are_those_asked_for_in_the_order_of_the_schema(world: World) -> None:
     made = world.add(label="a").json()
     for some in ("text", "url,text", "text,url", "label,label"):
         response = world.get(f"{made['url']}?fields={some}")
@@ -163,7 +160,7 @@ def test_sparse_fields_are_those_asked_for_in_the_order_of_the_schema(world: Any
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "POST"])
-def test_sparse_fields_are_for_reading(world: Any, method: str) -> None:
+def test_sparse_fields_are_for_reading(world: World, method: str) -> None:
     url = world.add().json()["url"] if method != "POST" else "/notes"
     before = world.rows()
     response = world.client.request(
@@ -173,7 +170,7 @@ def test_sparse_fields_are_for_reading(world: Any, method: str) -> None:
     assert world.rows() == before
 
 
-def test_the_owner_and_an_admin_may_and_others_may_not_know(world: Any) -> None:
+def test_the_owner_and_an_admin_may_and_others_may_not_know(world: World) -> None:
     url = world.add().json()["url"]
     before = world.rows()
     everything = "notes:read notes:write notes:admin"
@@ -216,7 +213,7 @@ def test_the_owner_and_an_admin_may_and_others_may_not_know(world: Any) -> None:
     assert world.rows() == before
 
 
-def test_a_token_that_does_not_hold_says_so_without_quoting_it(world: Any) -> None:
+def test_a_token_that_does_not_hold_says_so_without_quoting_it(world: World) -> None:
     token = world.token[:-4] + "AAAA"
     response = world.client.get("/notes", headers={"Authorization": f"Bearer {token}"})
     assert_problem(response, 401, "unauthorized")
@@ -231,7 +228,7 @@ def test_a_token_that_does_not_hold_says_so_without_quoting_it(world: Any) -> No
     assert assert_problem(lacking, 403)["required"] == "scope notes:read"
 
 
-def test_a_public_resource_does_not_look_at_credentials(world: Any) -> None:
+def test_a_public_resource_does_not_look_at_credentials(world: World) -> None:
     for value in ("garbage", "Bearer garbage", f"Bearer {world.token}"):
         response = world.client.get("/", headers={"Authorization": value})
         assert response.status_code == 200

@@ -6,13 +6,14 @@ import random
 from datetime import UTC, datetime, timedelta
 from functools import cmp_to_key
 from typing import Any
-from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.testing import assert_problem
+
+from .worlds import World
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
 #: Few values, so that most rows are tied with others.
@@ -36,27 +37,6 @@ SORTS = st.lists(
 )
 
 
-def insert(world: Any, *rows: dict[str, Any]) -> list[str]:
-    """Put rows of mine into the database; return their ids in the order of making."""
-    note_row = world.app.view_functions["note_list"].view_class.model
-    with world.app.app_context():
-        session = world.app.extensions["sqlalchemy"].session
-        made = [note_row(owner_id=UUID(world.me), tags=[], extra={}, **row) for row in rows]
-        for each in made:  # one by one, for the ids to be in this order
-            session.add(each)
-            session.flush()
-        session.commit()
-        return [str(each.id) for each in made]
-
-
-def delete(world: Any, identifier: str) -> None:
-    note_row = world.app.view_functions["note_list"].view_class.model
-    with world.app.app_context():
-        session = world.app.extensions["sqlalchemy"].session
-        session.delete(session.get(note_row, UUID(identifier)))
-        session.commit()
-
-
 def sort_parameter(sorts: list[tuple[str, bool]]) -> str:
     return ",".join(f"{'-' * down}{name}" for name, down in sorts)
 
@@ -77,7 +57,7 @@ def compare(sorts: list[tuple[str, bool]]) -> Any:
     return cmp_to_key(order)
 
 
-def walk(world: Any, url: str, between: Any = None) -> list[str]:
+def walk(world: World, url: str, between: Any = None) -> list[str]:
     """Follow the pages to the end; return the ids in the order of their coming."""
     found: list[str] = []
     for _ in range(100):
@@ -98,10 +78,10 @@ def walk(world: Any, url: str, between: Any = None) -> list[str]:
 @settings(max_examples=80)
 @given(rows=st.lists(ROWS, max_size=20), sorts=SORTS, limit=st.integers(1, 7))
 def test_pages_are_the_sorted_list_in_pieces(
-    one_world: Any, rows: list[Any], sorts: Any, limit: int
+    one_world: World, rows: list[Any], sorts: Any, limit: int
 ) -> None:
     one_world.clear()
-    ids = insert(one_world, *rows)
+    ids = one_world.insert(*rows)
     known = [{**row, "id": identifier} for row, identifier in zip(rows, ids, strict=True)]
     url = f"/notes?limit={limit}" + (f"&sort={sort_parameter(sorts)}" if sorts else "")
     assert walk(one_world, url) == [row["id"] for row in sorted(known, key=compare(sorts))]
@@ -116,10 +96,10 @@ def test_pages_are_the_sorted_list_in_pieces(
     seed=st.randoms(use_true_random=False),
 )
 def test_rows_that_stay_are_seen_exactly_once_while_others_come_and_go(
-    one_world: Any, rows: Any, more: Any, sorts: Any, limit: int, seed: random.Random
+    one_world: World, rows: Any, more: Any, sorts: Any, limit: int, seed: random.Random
 ) -> None:
     one_world.clear()
-    there = insert(one_world, *rows)
+    there = one_world.insert(*rows)
     values = dict(zip(there, rows, strict=True))
     gone: set[str] = set()
     waiting = list(more)
@@ -127,10 +107,10 @@ def test_rows_that_stay_are_seen_exactly_once_while_others_come_and_go(
     def meddle() -> None:
         if waiting:
             row = waiting.pop()
-            values[insert(one_world, row)[0]] = row
+            values[one_world.insert(row)[0]] = row
         if seed.random() < 0.5 and len(gone) < len(there):
             victim = seed.choice(sorted(set(there) - gone))
-            delete(one_world, victim)
+            one_world.delete(victim)
             gone.add(victim)
 
     url = f"/notes?limit={limit}" + (f"&sort={sort_parameter(sorts)}" if sorts else "")
@@ -141,8 +121,8 @@ def test_rows_that_stay_are_seen_exactly_once_while_others_come_and_go(
     assert [row["id"] for row in in_order] == found
 
 
-def test_pages_keep_their_filters_fields_and_size(world: Any) -> None:
-    insert(world, *[{"text": f"n{n}", "done": n % 2 == 0} for n in range(9)])
+def test_pages_keep_their_filters_fields_and_size(world: World) -> None:
+    world.insert(*[{"text": f"n{n}", "done": n % 2 == 0} for n in range(9)])
     url = "/notes?done=true&limit=2&fields=text&sort=-text"
     texts = []
     while url:
@@ -154,8 +134,8 @@ def test_pages_keep_their_filters_fields_and_size(world: Any) -> None:
     assert texts == ["n8", "n6", "n4", "n2", "n0"]
 
 
-def test_the_size_of_a_page_has_bounds(world: Any, make_world: Any) -> None:
-    insert(world, *[{"text": "a", "done": False}] * 60)
+def test_the_size_of_a_page_has_bounds(world: World, make_world: Any) -> None:
+    world.insert(*[{"text": "a", "done": False}] * 60)
     assert len(world.get("/notes").json()["items"]) == 50
     assert len(world.get("/notes?limit=60").json()["items"]) == 60
     assert world.get("/notes?limit=60").json()["next"] is None
@@ -163,19 +143,19 @@ def test_the_size_of_a_page_has_bounds(world: Any, make_world: Any) -> None:
         document = assert_problem(world.get(f"/notes?limit={limit}"), 400, "invalid-parameter")
         assert list(document["errors"]) == ["limit"]
     small = make_world(**{"paging.limit": "2", "paging.max_limit": "3"})
-    insert(small, *[{"text": "a", "done": False}] * 4)
+    small.insert(*[{"text": "a", "done": False}] * 4)
     assert len(small.get("/notes").json()["items"]) == 2
     assert_problem(small.get("/notes?limit=4"), 400)
 
 
-def cursor_of(world: Any, query: str, headers: Any = None) -> str:
+def cursor_of(world: World, query: str, headers: Any = None) -> str:
     page = world.client.get(f"/notes?limit=1&{query}", headers=headers or world.headers()).json()
     return page["next"].rpartition("cursor=")[2]
 
 
-def test_a_cursor_of_another_listing_is_refused(world: Any, make_world: Any) -> None:
+def test_a_cursor_of_another_listing_is_refused(world: World, make_world: Any) -> None:
     rows = [{"text": "a", "done": False, "stars": n} for n in range(3)]
-    insert(world, *rows)
+    world.insert(*rows)
     cursor = cursor_of(world, "sort=stars")
     assert world.get(f"/notes?sort=stars&cursor={cursor}").status_code == 200
     assert world.get(f"/notes?sort=stars&cursor={cursor}&limit=9&fields=url").status_code == 200
@@ -199,9 +179,9 @@ def test_a_cursor_of_another_listing_is_refused(world: Any, make_world: Any) -> 
 
 
 @given(forged=st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60), at=st.data())
-def test_a_forged_cursor_is_refused(one_world: Any, forged: str, at: Any) -> None:
+def test_a_forged_cursor_is_refused(one_world: World, forged: str, at: Any) -> None:
     one_world.clear()
-    insert(one_world, *[{"text": "a", "done": False}] * 2)
+    one_world.insert(*[{"text": "a", "done": False}] * 2)
     cursor = cursor_of(one_world, "sort=text")
     place = at.draw(st.integers(0, len(cursor) - 1))
     for each in (forged, cursor[:place] + forged + cursor[place + 1 :]):
@@ -215,14 +195,14 @@ def test_a_forged_cursor_is_refused(one_world: Any, forged: str, at: Any) -> Non
 @pytest.mark.parametrize(
     "sort", ["nope", "-nope", "text,text", "text,-text", "--text", "id", "url"]
 )
-def test_a_sort_that_is_not_declared_is_refused(world: Any, sort: str) -> None:
+def test_a_sort_that_is_not_declared_is_refused(world: World, sort: str) -> None:
     document = assert_problem(world.get(f"/notes?sort={sort}"), 400, "invalid-parameter")
     assert list(document["errors"]) == ["sort"]
 
 
 def test_the_next_page_is_under_the_public_url(make_world: Any) -> None:
     world = make_world(**{"service.public_url": "https://notes.example/v1"})
-    insert(world, *[{"text": "a", "done": False}] * 2)
+    world.insert(*[{"text": "a", "done": False}] * 2)
     page = world.get("/notes?limit=1").json()
     assert page["next"].startswith("https://notes.example/v1/notes?")
     assert page["items"][0]["url"].startswith("https://notes.example/v1/notes/")

@@ -30,7 +30,8 @@ FIRST = """
     op.create_table(
         "pets",
         sa.Column("id", sa.Integer(), primary_key=True),
-        sa.Column("person_id", sa.Integer(), sa.ForeignKey("people.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("person_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["person_id"], ["people.id"], ondelete="CASCADE"),
     )
     op.execute("INSERT INTO people VALUES (1)")
     op.execute("INSERT INTO pets VALUES (1, 1)")

@@ -139,12 +139,15 @@ def test_thirty_two_levels_are_read_and_brackets_in_texts_do_not_count():
     assert json.loads(text.encode()) == stdlib.loads(text)
     deepest = b"[" * 32 + b"]" * 32
     assert json.loads(deepest) == stdlib.loads(deepest)
+    longer = b"[[],%s]" % deepest[1:-1]
+    assert json.loads(longer) == stdlib.loads(longer)
     assert json.loads(b"[%s]" % b",".join([b"[]"] * 100)) == [[]] * 100
     assert "Line 2" in detail(b'["a",\n' + deepest + b"]")
 
 
 def test_detail_stays_short_whatever_the_names_are():
     assert len(detail(stdlib.dumps({"n" * 9000: {"m" * 9000: "\x01"}}).encode())) < 250
+    assert len(detail(b'{"%s": 1, "%s": 2}' % (b"n" * 9000, b"n" * 9000))) < 250
 
 
 def test_values_of_python_become_texts():

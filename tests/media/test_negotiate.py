@@ -37,7 +37,7 @@ HEADERS = st.lists(PARTS, min_size=1, max_size=6)
 OFFERS = st.lists(st.sampled_from(TYPES), min_size=1, unique=True)
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=1000, deadline=None)
 @given(HEADERS, OFFERS)
 def test_chooses_as_werkzeug_does(parts, offered):
     header = ", ".join(parts)

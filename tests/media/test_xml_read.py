@@ -25,6 +25,7 @@ class Task(Schema):
     due = fields.Date(allow_none=True, data_key="due-on")
     done = fields.Boolean()
     hours = fields.Float()
+    pause = fields.TimeDelta()
     price = fields.Decimal(as_string=True)
     person = fields.Nested(Person)
     watchers = fields.Nested(Person, many=True)
@@ -203,7 +204,7 @@ def test_harmless_forms_are_read(body):
         ("<title> a\tb\r\nc &#13; </title>", {"title": " a\tb\nc \r "}),
         ("<title/><done/><due-on/>", {"title": "", "done": "", "due-on": None}),
         ("<title>5</title><version>5</version>", {"title": "5", "version": 5}),
-        ("<hours>5</hours>", {"hours": 5}),
+        ("<hours>5</hours><pause>60</pause>", {"hours": 5, "pause": 60}),
         ("<hours>-1.5e3</hours>", {"hours": -1500.0}),
         ("<hours>1e999</hours>", {"hours": "1e999"}),
         ("<hours> 5</hours><done>True</done>", {"hours": " 5", "done": "True"}),

@@ -1,4 +1,4 @@
-"""The documentation of the {{ cookiecutter.slug }} service: `sphinx-build -n -W docs build/docs`."""
+"""The documentation of the {{ cookiecutter.slug }} service; a warning is an error."""
 
 from __future__ import annotations
 

@@ -52,6 +52,12 @@ def timeouts(deadline: Deadline) -> dict[str, Any]:
     return {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), deadline)}
 
 
+def time_left(request: httpx2.Request) -> float:
+    """Return the seconds until the request's deadline."""
+    deadline: Deadline = request.extensions["timeout"]["read"]
+    return deadline.left()
+
+
 def left(timeout: float | None, error: type[httpcore2.TimeoutException]) -> float:
     """Return the seconds of a timeout that remain; raise ``error`` when none do."""
     seconds = timeout.left() if isinstance(timeout, Deadline) else timeout

@@ -109,14 +109,19 @@ PLACES = ("service.mode", "service.state_dir", "service.secrets_dir", "database.
 WORKERS = """
 import os, sys, time
 from glassware_auth.app import service
-environ = dict(pair.split("=", 1) for pair in sys.argv[1:])
+
+def work(at):
+    app = service.create_app({}, environ=dict(pair.split("=", 1) for pair in sys.argv[1:]))
+    time.sleep(max(0, at - time.monotonic()))
+    keys = app.test_client().get("/.well-known/jwks.json").json["keys"]
+    os.write(1, "".join(key["kid"] + " " for key in keys).encode())
+
 at = time.monotonic() + 0.5
-if all([os.fork() for _ in range(4)]):
-    sys.exit(any([os.wait()[1] for _ in range(4)]))
-app = service.create_app({}, environ=environ)
-time.sleep(max(0, at - time.monotonic()))
-keys = app.test_client().get("/.well-known/jwks.json").json["keys"]
-print(" ".join(key["kid"] for key in keys))
+for _ in range(4):
+    if os.fork() == 0:
+        work(at)
+        os._exit(0)
+sys.exit(any([os.wait()[1] for _ in range(4)]))
 """
 
 
@@ -131,17 +136,19 @@ def test_processes_that_need_the_first_key_at_once_end_with_one(fresh):
 
 
 def test_threads_that_need_the_first_key_at_once_end_with_one(fresh):
-    barrier, seen = threading.Barrier(8), []
+    count = fresh.app.extensions["glassware"].config["server.threads"]
+    barrier, seen = threading.Barrier(count), []
 
     def ask():
         barrier.wait()
         seen.append(tuple(published(fresh)))
 
-    threads = [threading.Thread(target=ask) for _ in range(8)]
+    threads = [threading.Thread(target=ask) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(seen) == count
     assert len(set(seen)) == 1
     assert states(fresh) == ["active"]
 

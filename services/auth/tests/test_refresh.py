@@ -185,6 +185,14 @@ def test_who_is_no_administrator_any_more_refreshes_as_everybody(house):
     assert house.refresh(token).json["scope"] == "tasks:read tasks:write archives:write"
 
 
+def test_a_session_refused_to_a_disabled_person_is_over_for_good(house, person, token):
+    house.set(person, active=False)
+    assert_refused(house.refresh(token))
+    house.set(person, active=True)
+    assert_refused(house.refresh(token))
+    assert sessions(house, person) == 0
+
+
 def test_a_token_is_refreshed_by_its_own_client_only(house, person, token):
     desk = house.account("tasks:read", first_party=True)
     other = house.account("tasks:read", first_party=True)

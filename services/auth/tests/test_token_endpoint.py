@@ -121,7 +121,13 @@ def test_parameters_nobody_knows_are_ignored(house, worker):
 
 
 def test_a_client_that_does_not_prove_itself_is_challenged(house, worker):
-    for name, secret in ((worker.name, "wrong"), ("nobody", worker.secret), ("", ""), ("x", "é")):
+    for name, secret in (
+        (worker.name, "wrong"),
+        ("nobody", worker.secret),
+        ("", ""),
+        ("x", "é"),
+        ("a\0b", "x"),
+    ):
         pair = base64.b64encode(f"{name}:{secret}".encode()).decode()
         headers = {"Authorization": f"Basic {pair}"}
         form = {"grant_type": "client_credentials"}

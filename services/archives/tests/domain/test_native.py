@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import io
+import random
 from collections.abc import Callable
 
 import pytest
 
-from glassware_archives.domain.native import locate_library
+from glassware_archives.domain.entries import EARLIEST
+from glassware_archives.domain.native import Archive, locate_library, open_archive
+from glassware_archives.domain.spool import BLOCK, Spool
 
 BUNDLED = locate_library("libarchive.so.none")
 
@@ -43,6 +48,33 @@ def test_process_that_is_not_fit_is_told_so_instead_of_crashing(python: Callable
     script = f"try:\n    exec({unfit!r})\nexcept RuntimeError as error:\n    print(error)"
     for environ in ({"LC_ALL": "C", "TZ": "UTC"}, {"LC_ALL": "C.UTF-8", "TZ": "Asia/Tokyo"}):
         assert "ensure_environment()" in python(script, **environ)
+
+
+@pytest.mark.parametrize("writer", ["zip", "pax_restricted", "7zip"])
+def test_write_that_libarchive_cuts_short_is_an_error(writer: str) -> None:
+    with open_archive(writer, None, "", Spool()) as archive:
+        archive.begin("a", 5, EARLIEST)
+        with pytest.raises(RuntimeError, match="write_data"):
+            archive.write(b"123456")
+
+
+@pytest.mark.parametrize("writer", ["zip", "7zip"])
+def test_error_of_the_sink_is_raised_where_the_archive_is_written(writer: str) -> None:
+    def full() -> io.BytesIO:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    noise = random.Random(5)
+    with open_archive(writer, None, "", Spool(full)) as archive:
+        archive.begin("a", 32 * BLOCK, EARLIEST)
+        with pytest.raises(OSError, match="No space"):
+            write_all(archive, [noise.randbytes(BLOCK) for _ in range(32)])
+
+
+def write_all(archive: Archive, blocks: list[bytes]) -> None:
+    for block in blocks:
+        archive.write(block)
+    archive.end()
+    archive.finish()
 
 
 def test_bundled_library_is_used_when_it_is_named(python: Callable[..., str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from sqlalchemy import select
@@ -14,7 +15,6 @@ from glassware.media.json import dumps
 from glassware.problems import BadRequestProblem
 from glassware_auth.domain import clients as service_accounts
 from glassware_auth.domain import users as people
-from glassware_auth.domain.digests import generate
 from glassware_auth.domain.keys import chain
 from glassware_auth.models import Client, SigningKey, User, db
 from glassware_auth.schemas import ClientSchema, RegistrationSchema
@@ -34,7 +34,7 @@ def told(facts: dict[str, Any], as_json: bool = False) -> str:
 def chosen_password(path: str | None) -> str:
     """Return the first line of the file, or a generated password where there is no file."""
     if path is None:
-        return generate("")
+        return token_urlsafe(16)
     try:
         return Path(path).read_text("utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError) as error:
@@ -66,7 +66,7 @@ def create_first_admin(email: str = "admin@localhost", json: bool = False) -> st
     """Create an administrator where there is none, and print the generated password, this once."""
     if people.has_admin():
         return told({"created": False}, True) if json else "There already is an administrator."
-    password = generate("")
+    password = token_urlsafe(16)
     user = new_user(email, password, admin=True)
     return told({"created": True, "email": user.email, "password": password}, json)
 

@@ -9,7 +9,7 @@ from flask import Response, request
 from sqlalchemy import Select, select
 
 from glassware.api import Collection, Item, Resource, contains, exact, parse, range_, runtime
-from glassware.api.runtime import public_url
+from glassware.api.runtime import link
 from glassware.auth import Policy, Principal, owner, public, scope
 from glassware.media import json
 from glassware.problems import (
@@ -62,7 +62,9 @@ class UserList(Collection):
         """Register. A link to the address activates the account, or an administrator's word."""
         user = users.add(authority(), **data, activated=USERS_ADMIN.permits(who, None))
         if user.activated_at is None:
-            users.invite(authority().config, user, public_url())
+            config = authority().config
+            token = users.invitation(config, user)
+            users.invite(config, user, link("activation", token=token))
         return user
 
 
@@ -71,12 +73,7 @@ class User(Item):
 
     path = "/users/<uuid:id>"
     schema = schemas.UserSchema
-    policy = {
-        "GET": READ_USER,
-        "PUT": CHANGE_USER,
-        "PATCH": CHANGE_USER,
-        "DELETE": CHANGE_USER,
-    }
+    policy = {"GET": READ_USER, **dict.fromkeys(("PUT", "PATCH", "DELETE"), CHANGE_USER)}
 
     def select(self, who: Principal) -> Select[models.User]:
         return select(models.User)
@@ -278,16 +275,6 @@ def basic() -> tuple[str, str] | None:
     return given.username or "", given.password or ""
 
 
-RESOURCES = (
-    UserList,
-    User,
-    UserPassword,
-    Activation,
-    Login,
-    Token,
-    Jwks,
-    Metadata,
-    ClientList,
-    Client,
-    ClientSecret,
-)
+PEOPLE = (UserList, User, UserPassword, Activation, Login)
+PROGRAMS = (Token, Jwks, Metadata, ClientList, Client, ClientSecret)
+RESOURCES = (*PEOPLE, *PROGRAMS)

@@ -17,15 +17,7 @@ def visible_to(who: Principal) -> Select[tuple[Task]]:
     """Return the tasks the caller may see: their own, or all with ``tasks:admin``."""
     if who.may("tasks:admin"):
         return select(Task)
-    return select(Task).where(Task.person_id == own_id(who))
-
-
-def own_id(who: Principal) -> UUID | None:
-    """Return the caller's user id; a service account is no person and has none."""
-    try:
-        return UUID(who.subject)
-    except ValueError:
-        return None
+    return select(Task).where(Task.person_id == who.user_id)
 
 
 def add(who: Principal, people: Client, **data: Any) -> Task:
@@ -53,7 +45,7 @@ def require_person(who: Principal, people: Client, person_id: UUID) -> None:
 
     The auth service answers for both: it shows the caller no person that is none of theirs.
     """
-    if not who.may("tasks:admin") and person_id != own_id(who):
+    if not who.may("tasks:admin") and person_id != who.user_id:
         raise no_person()
     try:
         people.get(f"/users/{person_id}")

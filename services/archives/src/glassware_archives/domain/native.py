@@ -90,7 +90,7 @@ class Archive:
 
     def __init__(self, writer: str, sink: Spool) -> None:
         self._writer = writer
-        self._sink: Spool | None = sink
+        self._sink = sink
         self._failure: BaseException | None = None
         self._finished = False
         self._callback = ffi.WRITE_CALLBACK(self._collect)
@@ -134,8 +134,7 @@ class Archive:
         self._call(ffi.write_close)
 
     def release(self) -> None:
-        """Free what is native, finished or not; what else comes out of it is dropped."""
-        self._sink = None
+        """Free what is native, finished or not; what it still writes is nobody's."""
         if not self._finished:
             with suppress(ffi.ArchiveError):
                 self._leave()
@@ -158,8 +157,7 @@ class Archive:
     def _collect(self, _archive: int, _data: int, buffer: Any, length: int) -> int:
         # Must not raise: ctypes would print the error and return garbage.
         try:
-            if self._sink is not None:
-                self._sink.write(ctypes.string_at(buffer, length))
+            self._sink.write(ctypes.string_at(buffer, length))
         except BaseException as error:
             self._failure = error
             return -1

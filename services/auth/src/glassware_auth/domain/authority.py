@@ -26,14 +26,7 @@ class Authority:
             config["mail.host"] or config.development
         ):
             raise ConfigError("auth.registration is open: set mail.host, to send the links to")
-        keys = KeyRing(
-            config["auth.key_secret"],
-            algorithm=config["auth.signing_algorithm"],
-            algorithms=config["auth.algorithms"],
-            overlap=config["auth.key_overlap"],
-            lifetime=config["auth.access_lifetime"] + 2 * config["auth.leeway"],
-        )
-        return cls(config, keys, Passwords(config["auth.hashes_at_once"]))
+        return cls(config, KeyRing(config), Passwords(config["auth.hashes_at_once"]))
 
     @property
     def open_registration(self) -> bool:

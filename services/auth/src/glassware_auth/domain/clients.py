@@ -42,6 +42,8 @@ def give_secret(config: Config, client: Client, at_once: bool = False) -> None:
 
 def authenticate(config: Config, client_id: str, secret: str) -> Client | None:
     """Return the client whose secret it is and who may still sign in."""
+    if not client_id.isprintable():
+        return None  # PostgreSQL would not even compare a text with a NUL
     client = db.session.scalar(select(Client).filter_by(client_id=client_id))
     given = digest(config["auth.key_secret"], "client", secret)
     live = [client.secret_digest, client.previous_digest] if client else []

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from glassware.auth.jwks import Keys, read_keys
 from glassware.auth.signing import public_jwk, thumbprint
+from glassware.config import Config
 from glassware.db import now
 from glassware.problems import ConflictProblem, NotFoundProblem, UnavailableProblem
 from glassware_auth.domain.digests import mac
@@ -53,25 +54,21 @@ class Snapshot(NamedTuple):
 class KeyRing:
     """The service's signing keys, read through a short memory.
 
-    ``overlap`` and ``lifetime`` are in seconds: a new key is published for ``overlap`` before it
-    signs, and an old one for ``lifetime`` after it last signed, which outlives its tokens. A change
-    of the keys has a database session of its own, so it neither commits nor loses what its caller
-    is at; as SQLite has one writer, a caller asks for a signer before it writes.
+    A new key is published for ``overlap`` before it signs, and an old one for ``lifetime`` after it
+    last signed, which outlives its tokens. A change of the keys has a database session of its own,
+    so it neither commits nor loses what its caller is at; as SQLite has one writer, a caller asks
+    for a signer before it writes.
     """
 
-    def __init__(
-        self,
-        secret: str,
-        *,
-        algorithm: str,
-        algorithms: Sequence[str],
-        overlap: float,
-        lifetime: float,
-    ) -> None:
-        self.algorithm = algorithm
-        self.algorithms = frozenset(algorithms)
-        self.overlap, self.lifetime = timedelta(seconds=overlap), timedelta(seconds=lifetime)
-        self._seal = Fernet(base64.urlsafe_b64encode(mac(secret, "signing keys", b"")))
+    def __init__(self, config: Config) -> None:
+        self.algorithm: str = config["auth.signing_algorithm"]
+        self.algorithms = frozenset(config["auth.algorithms"])
+        self.overlap = timedelta(seconds=config["auth.key_overlap"])
+        self.lifetime = timedelta(
+            seconds=config["auth.access_lifetime"] + 2 * config["auth.leeway"]
+        )
+        seal = mac(config["auth.key_secret"], "signing keys", b"")
+        self._seal = Fernet(base64.urlsafe_b64encode(seal))
         self._snapshot: Snapshot | None = None
         self._signer: Signer | None = None
 

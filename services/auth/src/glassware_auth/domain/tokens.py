@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -12,12 +13,14 @@ from sqlalchemy import select
 from glassware.auth import Principal
 from glassware.auth.signing import sign
 from glassware.config import Config
+from glassware.observe.logging import event
 from glassware.problems import ForbiddenProblem
 from glassware_auth.domain.authority import Authority
 from glassware_auth.models import Client, User, db
 
 #: The ``client_id`` of people who sign in at our own ``/login``, where there is no OAuth client.
 LOGIN = "login"
+log = logging.getLogger(__name__)
 
 Holder = User | Client
 Grant = dict[str, Any]
@@ -92,6 +95,7 @@ def issue(
         "exp": now + lifetime,
         "jti": uuid4().hex,
     }
+    event(log, "token_issued", subject=holder.subject, client=client_id, scopes=claims["scope"])
     return {
         "access_token": sign(claims, signer.private, signer.kid, signer.algorithm),
         "token_type": "Bearer",

@@ -26,7 +26,7 @@ from glassware_auth.models import User, db
 
 #: Seconds.
 INVITATION_LIFETIME = 3 * 86_400
-INVITATION = """\
+LETTER = """\
 Somebody, most likely you, registered this address with {issuer}.
 
 To activate the account, open this link and confirm:
@@ -58,16 +58,17 @@ def add(authority: Authority, password: str, *, activated: bool = False, **about
     return user
 
 
-def invite(config: Config, user: User, base: str) -> None:
-    """Send the link that activates the account; in development the answer has it too.
+def invitation(config: Config, user: User) -> str:
+    """Return the token of the link that activates the account."""
+    return signer(config).dumps(str(user.id))
 
-    ``base`` is the URL of the service. Raises UnavailableProblem when the mail cannot be sent.
-    """
-    link = f"{base}/activation?token={signer(config).dumps(str(user.id))}"
+
+def invite(config: Config, user: User, link: str) -> None:
+    """Mail the link; in development the answer has it too. Raises UnavailableProblem."""
     if config.development:
         user.activation = link
     if config["mail.host"]:
-        text = INVITATION.format(issuer=config["auth.issuer"], link=link)
+        text = LETTER.format(issuer=config["auth.issuer"], link=link)
         mail.send(config, user.email, "Activate your account", text)
 
 

@@ -1,0 +1,95 @@
+"""What a request asks of a listing: an order, conditions, a place to go on from, a size.
+
+It narrows a statement with its values, or, for a statement that is kept, with parameters in their
+place; both go through the same lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flask_marshmallow import Schema
+from sqlalchemy import Select, bindparam
+
+from glassware.api.filters import Filter, column_of, conditions
+from glassware.api.paging import Order, beyond, ordered
+from glassware.problems import InvalidParameterProblem
+
+SIZE = "page_size"
+Name = Callable[[str, Any], Any]
+
+
+class Listing:
+    """``sort`` is ``-due_to,title``; ``wanted`` are the filters' values by parameter.
+
+    ``after`` are the sort values of the last item of the page before, None at the start.
+    Raises InvalidParameterProblem for a sort that ``sorts`` does not allow.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        schema: Schema,
+        filters: Mapping[str, Filter],
+        wanted: Mapping[str, Any],
+        orders: Sequence[Order],
+        size: int,
+    ) -> None:
+        self.model, self.schema, self.filters = model, schema, filters
+        self.wanted, self.orders, self.size = wanted, orders, size
+        self.after: Sequence[Any] | None = None
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """What tells statements apart once the values are parameters."""
+        steps = tuple((order.column.key, order.descending) for order in self.orders)
+        nulls = None if self.after is None else tuple(value is None for value in self.after)
+        return steps, tuple(self.wanted), nulls
+
+    def of_values(self, statement: Select[Any]) -> Select[Any]:
+        return self._narrowed(statement, lambda _name, value: value)
+
+    def of_parameters(self, statement: Select[Any]) -> Select[Any]:
+        """Return the statement for ``parameters``; a null stays itself, as it is another shape."""
+        return self._narrowed(
+            statement, lambda name, value: None if value is None else bindparam(name)
+        )
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        wanted = {f"f{index}": value for index, value in enumerate(self.wanted.values())}
+        after = {f"c{index}": value for index, value in enumerate(self.after or ())}
+        return {**wanted, **after, SIZE: self.size}
+
+    def _narrowed(self, statement: Select[Any], name: Name) -> Select[Any]:
+        wanted = {
+            parameter: name(f"f{index}", value)
+            for index, (parameter, value) in enumerate(self.wanted.items())
+        }
+        found = conditions(wanted, self.filters, self.schema, self.model)
+        statement = statement.where(*found)
+        if self.after is not None:
+            after = [name(f"c{index}", value) for index, value in enumerate(self.after)]
+            statement = beyond(statement, self.orders, after)
+        return ordered(statement, self.orders).limit(name(SIZE, self.size))
+
+
+def orders(asked: str, sorts: Sequence[str], schema: Schema, model: Any) -> list[Order]:
+    """Return the steps of ``?sort=-due_to,title``; the id breaks ties.
+
+    Raises InvalidParameterProblem.
+    """
+    names = [name for name in asked.split(",") if name]
+    plain = [name.removeprefix("-") for name in names]
+    if set(plain) - set(sorts) or len(set(plain)) < len(plain):
+        known = ", ".join(sorts) or "none"
+        raise InvalidParameterProblem(
+            "The listing cannot be sorted so.",
+            errors={"sort": [f"Each at most once, downwards with a leading -: {known}."]},
+        )
+    steps = [
+        Order(column_of(model, schema, name.removeprefix("-")), name.startswith("-"))
+        for name in names
+    ]
+    return [*steps, Order(model.id)]

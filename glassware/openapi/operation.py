@@ -1,0 +1,242 @@
+"""One operation of the document: a method of a resource, and all that follows from its class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from inspect import cleandoc
+from typing import Any
+
+from werkzeug.routing import Rule
+
+from glassware.api import Collection, Item, Resource, filters, parse
+from glassware.api.resource import SAFE
+from glassware.api.schema import page_of
+from glassware.auth import Policy
+from glassware.config import Config
+from glassware.openapi.schema import IN, OUT, PATCH, Converter, Node
+from glassware.problems import (
+    ConditionRequiredProblem,
+    ConflictProblem,
+    ForbiddenProblem,
+    InvalidCursorProblem,
+    InvalidParameterProblem,
+    InvalidProblem,
+    MalformedBodyProblem,
+    MisdirectedHostProblem,
+    NotAcceptableProblem,
+    NotFoundProblem,
+    Problem,
+    StaleProblem,
+    TooLargeProblem,
+    UnauthorizedProblem,
+    UnknownParameterProblem,
+    UnsupportedMediaTypeProblem,
+)
+
+ARGUMENT = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
+ARGUMENTS: dict[str, Node] = {
+    "uuid": {"type": "string", "format": "uuid"},
+    "int": {"type": "integer", "minimum": 0},
+}
+TAG = {"type": "string", "examples": ['"5a3f…-91c2…"']}
+BODIES = ("POST", "PUT", "PATCH")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method of a resource at its route."""
+
+    rule: Rule
+    resource: type[Resource]
+    method: str
+    config: Config
+    schemas: Converter
+
+    @property
+    def path(self) -> str:
+        return ARGUMENT.sub(r"{\2}", self.rule.rule)
+
+    @property
+    def policy(self) -> Policy:
+        policy = self.resource.policy_for(self.method)
+        assert policy is not None
+        return policy
+
+    @property
+    def tag(self) -> str:
+        """The first step of the path; what every service has is of the service."""
+        ours = self.resource.__module__.partition(".")[0] == __name__.partition(".")[0]
+        return "service" if ours else self.path.split("/")[1]
+
+    def node(self) -> Node:
+        """Return the operation, but for its responses."""
+        summary, *more = self.words()
+        node: Node = {
+            "operationId": f"{self.method.lower()}_{self.rule.endpoint}",
+            "summary": summary,
+            "description": "\n\n".join(more),
+            "tags": [self.tag],
+            "x-policy": str(self.policy),
+            "parameters": [*self.path_parameters(), *self.query_parameters(), *self.headers()],
+            "requestBody": self.body(),
+        }
+        return {**{name: value for name, value in node.items() if value}, "security": self.security()}
+
+    def words(self) -> list[str]:
+        """Return what the docstrings say of the method and the resource, a paragraph each."""
+        hook = self.resource.hooks.get(self.method, "")
+        own = [getattr(self.resource, self.method.lower()), getattr(self.resource, hook, None)]
+        listed = [self.resource] if hook == "select" else [*own, None if hook else self.resource]
+        texts = [cleandoc(each.__doc__) for each in listed if each and each.__doc__]
+        paragraphs = [" ".join(each.split()) for text in texts for each in text.split("\n\n")]
+        return [each.replace("``", "`") for each in dict.fromkeys(paragraphs)]
+
+    def security(self) -> list[dict[str, list[str]]]:
+        """Return the ways in: each a scheme with the scopes that together suffice."""
+        if self.policy.is_public:
+            return []
+        return [
+            {scheme: sorted(scopes)} for scopes in self.policy.scopes for scheme in ("bearer", "oauth2")
+        ]
+
+    def path_parameters(self) -> Iterator[Node]:
+        for kind, name in ARGUMENT.findall(self.rule.rule):
+            schema = ARGUMENTS.get(kind, {"type": "string", "minLength": 1})
+            yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+    def query_parameters(self) -> Iterator[Node]:
+        resource = self.resource
+        for name in sorted(resource.parameters):
+            yield query(name, {"type": "string"}, "")
+        if self.method != "GET" or not issubclass(resource, Collection | Item):
+            return
+        if issubclass(resource, Collection):
+            yield from self.filters(resource)
+            yield from self.paging(resource)
+        names = [field.data_key or name for name, field in resource.schema().dump_fields.items()]
+        yield query("fields", listed(names), "The members to give out; all where it is absent.")
+
+    def filters(self, listing: type[Collection]) -> Iterator[Node]:
+        schema = listing.schema()
+        for name, operators in listing.filters.items():
+            node = self.schemas.parameter(schema.fields[name])
+            for operator in operators:
+                parameter = f"{name}[{operator}]" if operator else name
+                yield query(parameter, node, filters.MEANINGS[operator].format(name=name))
+
+    def paging(self, listing: type[Collection]) -> Iterator[Node]:
+        default, largest = self.config["paging.limit"], self.config["paging.max_limit"]
+        size = {"type": "integer", "minimum": 1, "maximum": largest, "default": default}
+        yield query("limit", size, "Items on the page.")
+        yield query("cursor", {"type": "string"}, "Where the page begins; taken from `next`.")
+        if listing.sorts:
+            names = [sign + name for name in listing.sorts for sign in ("", "-")]
+            node = listed(names) | ({"default": listing.sort.split(",")} if listing.sort else {})
+            yield query("sort", node, "The order, the first name first; downwards with a `-`.")
+
+    def headers(self) -> Iterator[Node]:
+        if not issubclass(self.resource, Item):
+            return
+        name = "If-None-Match" if self.method in SAFE else "If-Match"
+        words = (
+            "An ETag; 304 where the item still has it."
+            if self.method in SAFE
+            else "The ETag of the version to change; `*` for any."
+        )
+        yield {
+            "name": name,
+            "in": "header",
+            "required": self.method not in SAFE,
+            "description": words,
+            "schema": TAG,
+        }
+
+    def body(self) -> Node | None:
+        kind = getattr(self.resource, "schema", None) or self.resource.body
+        if kind is None or self.method not in BODIES:
+            return None
+        patches = self.method == "PATCH" and issubclass(self.resource, Item)
+        node = self.schemas.refer(kind(), PATCH if patches else IN)
+        media = (parse.MERGE, parse.XML) if patches else self.resource.reads
+        return {"required": True, "content": content(node, media)}
+
+    def answers(self) -> dict[str, Node]:
+        """Return the responses that are no problem, by status."""
+        resource, method = self.resource, self.method
+        if issubclass(resource, Item):
+            node = self.schemas.refer(resource.schema(), OUT)
+            if method == "DELETE":
+                return {"204": response("It is done.")}
+            found = {"200": response("The item.", node, headers=["ETag"])}
+            return found | ({"304": response("It is as you know it.")} if method == "GET" else {})
+        if issubclass(resource, Collection):
+            if method == "POST":
+                node = self.schemas.refer(resource.schema(), OUT)
+                return {"201": response("It is made.", node, headers=["Location", "ETag"])}
+            node = self.schemas.refer(page_of(resource.schema)(), OUT)
+            return {"200": response("A page of the listing.", node, headers=["Link"])}
+        return self.plain_answers()
+
+    def plain_answers(self) -> dict[str, Node]:
+        """Return what the method's annotation tells: nothing, a response of its own, or data."""
+        returned = getattr(self.resource, self.method.lower()).__annotations__.get("return")
+        if returned == "None":
+            return {"204": response("It is done.")}
+        media = (parse.JSON, parse.XML)
+        if returned == "Response":
+            media = self.resource.makes or (parse.JSON,)
+        kind = self.resource.answers
+        node = self.schemas.refer(kind(), OUT) if kind else {}
+        return {str(status): response("The answer.", node, media) for status in self.resource.statuses}
+
+    def problems(self) -> Iterator[type[Problem]]:
+        """Yield the kinds of problems that the operation answers with, but for faults."""
+        yield from (UnknownParameterProblem, InvalidParameterProblem)
+        yield from (NotAcceptableProblem, MisdirectedHostProblem)
+        if not self.policy.is_public:
+            yield from (UnauthorizedProblem, ForbiddenProblem)
+        if self.rule.arguments:
+            yield NotFoundProblem
+        if self.body():
+            yield from (MalformedBodyProblem, TooLargeProblem)
+            yield from (UnsupportedMediaTypeProblem, InvalidProblem)
+        if issubclass(self.resource, Collection):
+            yield InvalidCursorProblem if self.method == "GET" else ConflictProblem
+        if issubclass(self.resource, Item) and self.method not in SAFE:
+            yield from (ConditionRequiredProblem, StaleProblem, ConflictProblem)
+        yield from self.resource.problems
+
+
+def query(name: str, schema: Node, words: str) -> Node:
+    node: Node = {"name": name, "in": "query", "schema": schema}
+    if words:
+        node["description"] = words
+    if schema.get("type") == "array":
+        node |= {"style": "form", "explode": False}
+    return node
+
+
+def listed(names: list[str]) -> Node:
+    items = {"type": "string", "enum": names}
+    return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
+
+
+def content(node: Node, media: tuple[str, ...]) -> Node:
+    """Return the schema by media type; the root of any XML is called ``response``."""
+    in_xml = {**node, "xml": {"name": "response"}}
+    return {kind: {"schema": in_xml if kind == parse.XML else node} for kind in media}
+
+
+def response(
+    words: str,
+    node: Node | None = None,
+    media: tuple[str, ...] = (parse.JSON, parse.XML),
+    headers: list[str] | None = None,
+) -> Node:
+    """Return a response, of no content where there is no schema."""
+    found: Node = {"description": words}
+    if headers:
+        found["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    return found if node is None else {**found, "content": content(node, media)}

@@ -1,0 +1,160 @@
+"""The pages that browsers are given in the place of JSON and XML: drawn from the same document.
+
+A page says nothing that the document does not, its forms are drawn from the OpenAPI document, and
+it has no script or style but those of ``static``, which its policy holds browsers to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from flask import Response, current_app, request
+from jinja2 import Environment, PackageLoader
+from werkzeug.exceptions import HTTPException
+
+from glassware.api import Collection, Resource, runtime
+from glassware.api.runtime import mount_url
+from glassware.api.system import Root
+from glassware.auth import ANONYMOUS
+from glassware.config import Config
+from glassware.openapi import show, spec
+from glassware.openapi.neighbours import Neighbours
+from glassware.problems import Document, Problem, chain
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self' {issuer}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+
+
+class Pages:
+    """Draws the pages of one app."""
+
+    def __init__(self, config: Config, neighbours: Neighbours) -> None:
+        self.neighbours = neighbours
+        self.issuer = config["auth.issuer"].rstrip("/")
+        parts = urlsplit(self.issuer)
+        self.headers = {
+            "Content-Security-Policy": CSP.format(issuer=f"{parts.scheme}://{parts.netloc}")
+        }
+        self.templates = Environment(
+            loader=PackageLoader(__package__),
+            autoescape=True,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.templates.filters |= show.FILTERS
+        self.templates.tests |= show.TESTS
+        self.known: Document = {}
+
+    def document(self) -> Document:
+        """Return the OpenAPI document, made when it is first asked for."""
+        if not self.known:
+            self.known = spec.document(current_app)
+        return self.known
+
+    def draw(self, data: Any, status: int, headers: Mapping[str, str]) -> Response:
+        """Return the page of what a resource answers."""
+        resource = resource_at_hand()
+        assert resource is not None
+        name = "item.html"
+        if resource is Root:
+            name = "root.html"
+        elif issubclass(resource, Collection) and request.method == "GET":
+            name = "listing.html"
+        facts = {
+            "data": data,
+            "resource": resource,
+            "operations": dict(self.operations(resource)),
+            "etag": headers.get("ETag", ""),
+            "location": headers.get("Location", ""),
+            "schemas": self.document()["components"]["schemas"],
+        }
+        return self.page(name, status, headers, **facts)
+
+    def problem(self, error: Problem, document: Document) -> Response:
+        """Return the page of a problem."""
+        facts = {
+            "problem": document,
+            "causes": list(chain(document))[1:],
+            "advice": error.advice,
+            "policy": self.words_of_policy(),
+        }
+        return self.page("problem.html", error.status, error.headers, **facts)
+
+    def docs(self) -> Response:
+        """Return the interactive page of the OpenAPI document."""
+        return self.page("docs.html", 200, {})
+
+    def page(self, name: str, status: int, headers: Mapping[str, str], **facts: Any) -> Response:
+        parts, base = runtime(), mount_url()
+        text = self.templates.get_template(name).render(
+            service=parts.service,
+            summary=parts.summary,
+            release=parts.release,
+            base=base,
+            here=base + request.path,
+            issuer=self.issuer,
+            status=int(status),
+            args=request.args,
+            asked=asked,
+            health=parts.checks.ready,
+            pages=self,
+            crumbs=list(crumbs()),
+            **facts,
+        )
+        return Response(text, status=status, headers={**headers, **self.headers}, mimetype="text/html")
+
+    def operations(self, resource: type[Resource]) -> Iterator[tuple[str, Document]]:
+        """Yield the operations of the resource that the caller may try, as OpenAPI has them."""
+        who = request.environ.get("glassware.principal", ANONYMOUS)
+        for methods in self.document()["paths"].values():
+            for name, operation in methods.items():
+                if operation["operationId"] == f"{name}_{request.endpoint}":
+                    policy = resource.policy_for(name.upper())
+                    allowed = policy is not None and policy.permits(who, None)
+                    yield name.upper(), {**operation, "allowed": allowed}
+
+    def entries(self, urls: Mapping[str, str]) -> Iterator[tuple[str, str, Document]]:
+        """Yield each resource that the root lists, with what can be asked of it first."""
+        known = {
+            operation["operationId"].partition("_")[2]: operation
+            for methods in self.document()["paths"].values()
+            for operation in reversed(methods.values())
+        }
+        for name, url in urls.items():
+            yield name, url, known[name]
+
+    def words_of_policy(self) -> str:
+        resource = resource_at_hand()
+        return str(resource.policy_for(request.method) or "") if resource else ""
+
+
+def asked(**changes: str | None) -> str:
+    """Return the URL of the listing as it is asked for now, but for the changes."""
+    free = {name: value for name, value in request.args.items() if name != "cursor"}
+    given = {name: value for name, value in {**free, **changes}.items() if value}
+    return mount_url() + request.path + (f"?{urlencode(given)}" if given else "")
+
+
+def resource_at_hand() -> type[Resource] | None:
+    """Return the resource that the request is for; None where there is none at its URL."""
+    if request.endpoint is None:
+        return None
+    found: type[Resource] = vars(current_app.view_functions[request.endpoint])["view_class"]
+    return found
+
+
+def crumbs() -> Iterator[tuple[str, str]]:
+    """Yield the name and the URL of each resource above the one at hand, the root first."""
+    base, steps = mount_url(), request.path.strip("/").split("/")
+    adapter = current_app.url_map.bind("")
+    for count in range(len(steps)):
+        path = "/" + "/".join(steps[:count])
+        try:
+            adapter.match(path, method="GET")
+        except HTTPException:
+            continue
+        yield steps[count - 1] if count else runtime().service, base + path

@@ -1,0 +1,72 @@
+"""The documentation over HTTP: the OpenAPI document, its interactive page, and their assets."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from flask import Response, send_file
+
+from glassware.api import Resource, runtime
+from glassware.api.parse import JSON
+from glassware.auth import Principal, public
+from glassware.media import json
+from glassware.problems import NotFoundProblem
+
+DOCUMENTED = public("documentation")
+HERE = Path(__file__).parent
+MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class Openapi(Resource):
+    """This document."""
+
+    path = "/openapi.json"
+    policy = DOCUMENTED
+
+    def get(self, who: Principal) -> Response:
+        """Return all that can be asked of the service (OpenAPI 3.1)."""
+        return Response(json.dumps(runtime().pages.document()), mimetype=JSON)
+
+
+class Docs(Resource):
+    """The interactive page of the OpenAPI document, for people with a browser."""
+
+    path = "/docs"
+    policy = DOCUMENTED
+    makes = ("text/html",)
+
+    def get(self, who: Principal) -> Response:
+        return runtime().pages.docs()
+
+
+class Asset(Resource):
+    """What the pages are made with: styles, scripts, an icon."""
+
+    path = "/static/<name>"
+    policy = DOCUMENTED
+    makes = tuple(MEDIA.values())
+
+    def get(self, who: Principal, name: str) -> Response:
+        path = assets().get(name)
+        if path is None:
+            raise NotFoundProblem("There is no such asset.")
+        return send_file(path, mimetype=MEDIA[path.suffix])
+
+
+@cache
+def assets() -> dict[str, Path]:
+    """Return every file that is served, by name; nothing else is."""
+    # Found and not imported: the package is for its assets, and brings a framework along.
+    spec = find_spec("flask_openapi3_swagger")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    foreign = Path(spec.submodule_search_locations[0]) / "templates" / "swagger"
+    names = ("css/swagger-ui.css", "js/swagger-ui-bundle.js")
+    files = [*(HERE / "static").iterdir(), *(foreign / name for name in names)]
+    return {path.name: path for path in files if path.suffix in MEDIA}
+
+
+DOCUMENTATION: tuple[type[Resource], ...] = (Openapi, Docs, Asset)

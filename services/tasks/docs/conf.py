@@ -1,0 +1,18 @@
+"""The documentation of the tasks service; a warning is an error."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+project = "Glassware tasks"
+author = "The Glassware authors"
+copyright = "The Glassware authors, MIT licence"
+release = metadata.version("glassware-tasks")
+
+default_role = "code"
+highlight_language = "text"
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_copy_source = False
+html_show_sphinx = False

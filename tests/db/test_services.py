@@ -1,0 +1,63 @@
+"""The migrations of every service make what its models say, and can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+from sqlalchemy import inspect
+
+from glassware.db.drift import drift
+from glassware.testing import Mesh
+
+FOLDERS = sorted((Path(__file__).parents[2] / "services").glob("*/src/*/migrations"))
+PACKAGES = [folder.parent.name for folder in FOLDERS]
+
+
+@pytest.fixture(params=PACKAGES)
+def database(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The database of a new app of the service, within the app's context."""
+    service = import_module(f"{request.param}.app").service
+    with Mesh([service]) as mesh, mesh.apps[service.name].app_context():
+        yield service.database
+
+
+def differences(database: Any) -> list[str]:
+    with database.engine.connect() as connection:
+        return drift(connection, database.metadata)
+
+
+def tables(database: Any) -> set[str]:
+    return set(inspect(database.engine).get_table_names()) - {"alembic_version"}
+
+
+def test_the_services_with_rows_are_here() -> None:
+    assert {"glassware_auth", "glassware_tasks"} <= set(PACKAGES)
+
+
+def test_the_migrations_make_what_the_models_say(database: Any) -> None:
+    assert tables(database) == set(database.metadata.tables)
+    assert differences(database) == []
+
+
+def test_the_migrations_can_be_taken_back_and_made_again(database: Any) -> None:
+    flask_migrate.downgrade(revision="base")
+    assert tables(database) == set()
+    assert differences(database) != []
+    flask_migrate.upgrade()
+    assert differences(database) == []
+
+
+def test_every_constraint_has_a_name(database: Any) -> None:
+    for table in database.metadata.sorted_tables:
+        for constraint in (*table.constraints, *table.indexes):
+            assert constraint.name, f"{table.name}: {constraint}"
+    inspected = inspect(database.engine)
+    for table in tables(database):
+        assert inspected.get_pk_constraint(table)["name"] == f"pk_{table}"
+        for key in inspected.get_foreign_keys(table):
+            assert str(key["name"]).startswith(f"fk_{table}_")

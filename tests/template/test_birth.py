@@ -1,0 +1,170 @@
+"""A service that was made a moment ago is whole: nothing to delete, nothing to repair."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from glassware.api.declare import endpoint
+from glassware.api.system import SYSTEM
+from tests.template.checkout import ROOT, Checkout
+
+OWN = (
+    "AUTHORS.rst",
+    "HISTORY.rst",
+    "README.rst",
+    "manage.py",
+    "setup.cfg",
+    "tox.ini",
+    "docs/conf.py",
+)
+MYPY = ("mypy", "--cache-dir=../mypy", "--follow-imports=silent")
+ALONE = (".gitignore", "Jenkinsfile", "Makefile", "debian/rules", "requirements-dev.in")
+
+
+def files(service: Path) -> Iterator[Path]:
+    """Yield the files that were made at birth."""
+    for path in service.rglob("*"):
+        made_since = {"var", "__pycache__"} & set(path.parts) or path.match("*.egg-info/*")
+        if path.is_file() and not made_since:
+            yield path
+
+
+def test_no_template_is_left_in_it(born: Path) -> None:
+    for path in files(born):
+        if path.name != ".cruft.json":
+            text = path.read_text()
+            assert not re.search(r"\{\{|\{%|\{#|cookiecutter\.|\b7000\b", text), path
+            assert "cookiecutter" not in str(path)
+            assert text.endswith("\n") or not text, f"{path} has no end of line"
+            assert not text.endswith("\n\n"), f"{path} ends in an empty line"
+
+
+def test_it_has_what_belongs_where_it_lives(born: Path) -> None:
+    alone = born.parent.name != "services"
+    assert all((born / name).is_file() for name in OWN)
+    assert {(born / name).exists() for name in ALONE} == {alone}
+    assert (born / "manage.py").stat().st_mode & 0o111
+    license = re.findall("^license = ", (born / "setup.cfg").read_text(), re.M)
+    assert len(license) == (0 if alone else 1), "a team's own repository has the team's licence"
+
+
+def test_it_is_in_the_houses_style(checkout: Checkout, born: Path) -> None:
+    checkout.run(born, "ruff", "check", "--no-cache", ".")
+    checkout.run(born, "ruff", "format", "--no-cache", "--check", ".")
+
+
+def test_the_types_hold_in_the_suite(checkout: Checkout, births: Mapping[str, Path]) -> None:
+    services = [str(births[kind] / "src") for kind in ("plain suite", "odd suite")]
+    checkout.run(checkout.suite, *MYPY, *services)
+
+
+def test_the_types_hold_alone(checkout: Checkout, births: Mapping[str, Path]) -> None:
+    checkout.run(births["long alone"], *MYPY)
+
+
+def test_the_layers_hold(checkout: Checkout, births: Mapping[str, Path]) -> None:
+    path = ":".join(str(service / "src") for service in births.values())
+    words = ("env", f"PYTHONPATH={path}", "lint-imports", "--no-logo", "--no-cache")
+    assert " 0 broken" in checkout.run(checkout.suite, *words).stdout
+
+
+def test_its_own_tests_pass_in_json_and_in_xml(checkout: Checkout, born: Path) -> None:
+    words = ("-m", "pytest", "-v", "-p", "no:cacheprovider", "tests")
+    shown = checkout.python(born, *words).stdout
+    for language in ("json", "xml"):
+        assert re.search(rf"test_what_is_written.*\[application/{language}\] PASSED", shown)
+
+
+def test_the_migration_makes_what_the_models_say(
+    checkout: Checkout, births: Mapping[str, Path]
+) -> None:
+    born = births["odd suite"]
+    checkout.manage(born, "db", "upgrade")
+    assert "No new upgrade operations" in checkout.manage(born, "db", "check").stdout
+
+
+def test_manage_py_knows_its_routes_and_its_port(
+    checkout: Checkout, births: Mapping[str, Path]
+) -> None:
+    born = births["long alone"]
+    routes = checkout.manage(born, "routes").stdout.splitlines()
+    own = [line.split(maxsplit=2) for line in routes if "public" not in line]
+    assert {(method, policy.partition(":")[2]) for _, method, policy in own} == {
+        ("GET", "read"),
+        ("POST", "write"),
+        ("PUT", "write"),
+        ("PATCH", "write"),
+        ("DELETE", "write"),
+    }
+    port = re.search(r"server.port +(\d+) +package", checkout.manage(born, "config", "show").stdout)
+    assert port
+    assert f"Port {port[1]}," in (born / "README.rst").read_text()
+
+
+@pytest.mark.parametrize("kind", ["odd suite", "long alone"])
+def test_its_documentation_is_built_without_a_warning(
+    checkout: Checkout, births: Mapping[str, Path], tmp_path: Path, kind: str
+) -> None:
+    checkout.python(births[kind], "-m", "sphinx", "-q", "-n", "-W", "docs", str(tmp_path))
+
+
+def test_a_resource_is_declared_in_less_than_15_lines(births: Mapping[str, Path]) -> None:
+    (source,) = births["odd suite"].glob("src/*/resources.py")
+    classes = [
+        node for node in ast.parse(source.read_text()).body if isinstance(node, ast.ClassDef)
+    ]
+    assert [node.name for node in classes] == ["TimeEntryList", "TimeEntry"]
+    for node in classes:
+        lines = source.read_text().splitlines()[node.lineno - 1 : node.end_lineno]
+        assert len([line for line in lines if line.strip()]) < 15
+
+
+def test_every_service_has_a_port_of_its_own(
+    checkout: Checkout, births: Mapping[str, Path]
+) -> None:
+    found = checkout.suite.glob("services/*/src/*/default_config.ini")
+    ports = sorted(
+        int(port) for path in found for port in re.findall(r"port = (\d+)", path.read_text())
+    )
+    assert ports == [*range(7001, 7001 + len(ports))]
+
+
+def test_it_remembers_its_birth(checkout: Checkout, births: Mapping[str, Path]) -> None:
+    head = checkout.run(checkout.suite, "git", "rev-parse", "HEAD").stdout.strip()
+    for kind, template in {"plain suite": "../..", "plain alone": str(checkout.suite)}.items():
+        birth = json.loads((births[kind] / ".cruft.json").read_text())
+        assert birth["commit"] == head
+        assert birth["template"] == template
+        assert birth["context"]["cookiecutter"]["resource"] == "note"
+
+
+def names(module: Path) -> set[str]:
+    """Return every name that a module imports, binds or uses."""
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    return {
+        *(alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names),
+        *(node.id for node in nodes if isinstance(node, ast.Name)),
+        *(node.arg for node in nodes if isinstance(node, ast.arg)),
+        *(node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.ClassDef))),
+    }
+
+
+def test_no_resource_may_have_a_name_that_its_code_needs(births: Mapping[str, Path]) -> None:
+    """The noun is a variable in domain.py, and its class has a name in every module."""
+    package = births["odd suite"] / "src" / "glassware_a1"
+    needed = names(package / "domain.py")
+    for module in package.glob("*.py"):
+        needed |= {name for name in names(module) if name.istitle()}
+    needed |= {endpoint(resource).removesuffix("_list") for resource in SYSTEM}
+    nouns = {name.lower() for name in needed if "_" not in name} - set(dir(builtins))
+    hook = (ROOT / "cookiecutter-template" / "hooks" / "pre_gen_project.py").read_text()
+    taken = re.search(r"TAKEN = set\((.*?)\.split", hook, re.S)
+    assert taken
+    assert nouns - set(taken[1].replace('"', "").split()) == set()
