@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
-from flask import request
+from flask import Response, request
 from flask_marshmallow import Schema
 from sqlalchemy import Select
 
 from glassware.api import conditional, filters, parse, reads
+from glassware.api.idempotency import once
 from glassware.api.listing import Listing, orders
 from glassware.api.paging import Cursors, read_limit
 from glassware.api.resource import Resource, flush
@@ -41,6 +43,11 @@ class Collection(Resource):
             return frozenset()
         names = filters.parameter_names(self.filters)
         return frozenset({"limit", "cursor", "sort", "fields", *names})
+
+    def respond(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Response:
+        """Return the answer; that of a POST with an Idempotency-Key is made once."""
+        make = partial(super().respond, method, who, ids)
+        return once(who, make) if method == "POST" else make()
 
     def get(self, who: Principal, **ids: Any) -> Any:
         """Return a page of the items."""

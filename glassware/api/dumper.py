@@ -37,7 +37,7 @@ def compiled(
     ``columns`` are the attributes that every row has; ``paths`` maps the endpoint of an item to
     the part of its path before the id.
     """
-    if schema._hooks:
+    if any(schema._hooks.values()):
         return None
     known = frozenset(columns)
     places: dict[str, Any] = {"UTC": UTC}

@@ -75,10 +75,13 @@ class Resource(BaseResource):
         method = "GET" if request.method == "HEAD" else request.method
         who = admit(self.policy_for(method), self.limit)
         check_parameters(self.known_parameters())
-        response = self.answer(self.call(method, who, ids))
+        response = self.respond(method, who, ids)
         if method not in SAFE:
             commit()
         return response
+
+    def respond(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Response:
+        return self.answer(self.call(method, who, ids))
 
     def known_parameters(self) -> frozenset[str]:
         return self.parameters

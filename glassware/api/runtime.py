@@ -33,7 +33,8 @@ class Runtime:
     """What belongs to one app.
 
     ``release`` is the version of the service's package; ``parts`` is what the service itself keeps
-    for as long as the app lives; ``readings`` are the statements kept by ``reads``.
+    for as long as the app lives; ``readings`` are the statements kept by ``reads``; ``running``
+    holds the keys of the requests that are being answered.
     """
 
     service: str
@@ -49,6 +50,7 @@ class Runtime:
     database: Database | None = None
     parts: Any = None
     readings: dict[Any, Any] = field(default_factory=dict)
+    running: dict[str, object] = field(default_factory=dict)
 
 
 def runtime() -> Runtime:

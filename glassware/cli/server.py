@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.workers import gthread
 
 from glassware.config import Config
 from glassware.observe import logging as house
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Where small files need no disk.
 MEMORY = Path("/dev/shm")  # noqa: S108 - only private files are made there
+#: Seconds that an idle connection holds up a restart: a stopping worker accepts nobody.
+LINGER = 0.2
 
 
 class HouseLogger(Logger):
@@ -80,5 +83,6 @@ def serve(manager: Manager, overrides: Mapping[str, str], *, debug: bool) -> Non
     if debug:
         app.run(config["server.host"], config["server.port"], debug=True)
         return
+    #MUT
     name = f"glassware-{manager.service_name}"
     Server(name, lambda: manager.create_app(overrides), config).run()

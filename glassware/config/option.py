@@ -24,8 +24,8 @@ class Option:
 
     ``type`` is str, int, float (seconds for a duration), bool, Path (made absolute when loaded) or
     list (a tuple of str, written with commas or on lines of its own) or Networks, written so too. A
-    default of None means that the option must be given a value. A ``secret`` is a str that comes from a file only; one with a
-    default of None is required, and generated in development.
+    default of None means that the option must be given a value. A ``secret`` is a str that comes
+    from a file only; one with a default of None is required, and generated in development.
 
     ``development`` is the default in that mode, where it is another one.
 

@@ -227,6 +227,16 @@ LIMITS = (
     ),
 )
 
+IDEMPOTENCY = (
+    Option(
+        "idempotency.keep",
+        float,
+        86_400.0,
+        "Seconds for which the answer to a request with an Idempotency-Key is kept.",
+        minimum=1,
+    ),
+)
+
 FAST = (
     Option(
         "fast.tokens",
@@ -275,4 +285,14 @@ OTHERS = (
     Option("paging.max_limit", int, 200, "Most items a caller may ask for at once.", minimum=1),
 )
 
-CHASSIS: tuple[Option, ...] = (*SERVICE, *SERVER, *DATABASE, *AUTH, *CLIENT, *LIMITS, *FAST, *OTHERS)
+CHASSIS: tuple[Option, ...] = (
+    *SERVICE,
+    *SERVER,
+    *DATABASE,
+    *AUTH,
+    *CLIENT,
+    *LIMITS,
+    *IDEMPOTENCY,
+    *FAST,
+    *OTHERS,
+)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
+from glassware.db.once import answers_table, nonces_table
 from glassware.db.types import Instant, now
 
 #: Named constraints can be altered by a migration on every database.
@@ -100,6 +101,8 @@ class Database(SQLAlchemy):
             session_options={"expire_on_commit": False},
             engine_options={**ENGINE_OPTIONS, **engine_options},
         )
+        self.answers = answers_table(self.metadata)
+        self.nonces = nonces_table(self.metadata)
 
     def init_app(self, app: Flask) -> None:
         super().init_app(app)

@@ -15,13 +15,14 @@ from jinja2 import Environment, PackageLoader
 from werkzeug.exceptions import HTTPException
 
 from glassware.api import Collection, Resource, runtime
+from glassware.api.declare import endpoint
 from glassware.api.runtime import mount_url
 from glassware.api.system import Root
 from glassware.auth import ANONYMOUS
 from glassware.config import Config
 from glassware.openapi import show, spec
 from glassware.openapi.neighbours import Neighbours
-from glassware.problems import Document, Problem, chain
+from glassware.problems import Document, MethodNotAllowedProblem, Problem, chain
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -64,23 +65,19 @@ class Pages:
             name = "root.html"
         elif issubclass(resource, Collection) and request.method == "GET":
             name = "listing.html"
-        facts = {
-            "data": data,
-            "resource": resource,
-            "operations": dict(self.operations(resource)),
-            "etag": headers.get("ETag", ""),
-            "location": headers.get("Location", ""),
-            "schemas": self.document()["components"]["schemas"],
-        }
+        facts = {"data": data, "etag": headers.get("ETag", ""), **self.about(resource)}
         return self.page(name, status, headers, **facts)
 
     def problem(self, error: Problem, document: Document) -> Response:
-        """Return the page of a problem."""
+        """Return the page of a problem, or the forms of a resource that cannot be read."""
+        resource = resource_at_hand()
+        if resource and request.method == "GET" and isinstance(error, MethodNotAllowedProblem):
+            return self.page("writer.html", error.status, error.headers, **self.about(resource))
         facts = {
             "problem": document,
             "causes": list(chain(document))[1:],
             "advice": error.advice,
-            "policy": self.words_of_policy(),
+            "policy": str(resource.policy_for(request.method) or "") if resource else "",
         }
         return self.page("problem.html", error.status, error.headers, **facts)
 
@@ -101,35 +98,38 @@ class Pages:
             args=request.args,
             asked=asked,
             health=parts.checks.ready,
-            pages=self,
+            neighbours=self.neighbours.health,
             crumbs=list(crumbs()),
             **facts,
         )
         return Response(text, status=status, headers={**headers, **self.headers}, mimetype="text/html")
 
+    def about(self, resource: type[Resource]) -> Document:
+        """Return what the page of a resource is drawn from, besides its answer."""
+        return {
+            "resource": resource,
+            "operations": dict(self.operations(resource)),
+            "schemas": self.document()["components"]["schemas"],
+            "entries": list(entries()) if resource is Root else (),
+        }
+
     def operations(self, resource: type[Resource]) -> Iterator[tuple[str, Document]]:
-        """Yield the operations of the resource that the caller may try, as OpenAPI has them."""
-        who = request.environ.get("glassware.principal", ANONYMOUS)
+        """Yield the operations of the resource, as OpenAPI has them, with whether to offer them."""
+        who = request.environ.get("glassware.principal")
         for methods in self.document()["paths"].values():
             for name, operation in methods.items():
-                if operation["operationId"] == f"{name}_{request.endpoint}":
+                if operation["operationId"] == f"{name}_{endpoint(resource)}":
                     policy = resource.policy_for(name.upper())
-                    allowed = policy is not None and policy.permits(who, None)
+                    allowed = policy is not None and policy.permits(who or ANONYMOUS, None)
                     yield name.upper(), {**operation, "allowed": allowed}
 
-    def entries(self, urls: Mapping[str, str]) -> Iterator[tuple[str, str, Document]]:
-        """Yield each resource that the root lists, with what can be asked of it first."""
-        known = {
-            operation["operationId"].partition("_")[2]: operation
-            for methods in self.document()["paths"].values()
-            for operation in reversed(methods.values())
-        }
-        for name, url in urls.items():
-            yield name, url, known[name]
 
-    def words_of_policy(self) -> str:
-        resource = resource_at_hand()
-        return str(resource.policy_for(request.method) or "") if resource else ""
+def entries() -> Iterator[tuple[type[Resource], str]]:
+    """Yield each resource whose URL needs no more than its name, with the URL."""
+    for rule in current_app.url_map.iter_rules():
+        kind = vars(current_app.view_functions[rule.endpoint])["view_class"]
+        if not rule.arguments and kind is not Root:
+            yield kind, mount_url() + rule.rule
 
 
 def asked(**changes: str | None) -> str:
@@ -140,11 +140,13 @@ def asked(**changes: str | None) -> str:
 
 
 def resource_at_hand() -> type[Resource] | None:
-    """Return the resource that the request is for; None where there is none at its URL."""
-    if request.endpoint is None:
-        return None
-    found: type[Resource] = vars(current_app.view_functions[request.endpoint])["view_class"]
-    return found
+    """Return the resource at the URL, whatever the method; None where there is none."""
+    adapter = current_app.url_map.bind("")
+    for method in adapter.allowed_methods(request.path):
+        name, _ = adapter.match(request.path, method=method)
+        found: type[Resource] = vars(current_app.view_functions[name])["view_class"]
+        return found
+    return None
 
 
 def crumbs() -> Iterator[tuple[str, str]]:

@@ -71,7 +71,8 @@ class Converter(OpenAPIConverter):
 
     def parameter(self, field: Field) -> Node:
         """Return the schema of a parameter that the field reads."""
-        node = self.field2property(field)
+        node: Node = self.field2property(field)
+        node["examples"] = [self.example(str(field.name), field, node)]
         kind = node.get("type")
         if isinstance(kind, list):  # a query has no null
             node["type"] = kind[0]

@@ -42,8 +42,17 @@ def label(name: str) -> str:
 
 
 def title(name: str) -> str:
-    """Return the name of a class in words: ``TaskList`` is ``Task list``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).capitalize()
+    """Return the name of a class in words: ``OpenTaskList`` is ``Open tasks``."""
+    stem = name.removesuffix("List")
+    if stem != name:
+        stem = re.sub("ys$", "ies", f"{stem}s")
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", stem).capitalize()
+
+
+def about(kind: type) -> str:
+    """Return what a class says of itself first."""
+    first, *_ = (kind.__doc__ or "").split("\n\n")
+    return " ".join(first.split()).replace("``", "`")
 
 
 def code(text: str) -> list[tuple[str, bool]]:
@@ -89,6 +98,7 @@ def local(value: object) -> str:
 
 TESTS: dict[str, Callable[..., bool]] = {"url": is_url, "instant": is_instant}
 FILTERS: dict[str, Callable[..., Any]] = {
+    "about": about,
     "code": code,
     "kind": kind,
     "label": label,

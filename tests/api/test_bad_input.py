@@ -322,7 +322,7 @@ def test_a_method_that_this_resource_has_not(attack: Attack) -> None:
         )
 
 
-@pytest.mark.parametrize("accept", ["image/png", "text/html", "application/json;q=0", "audio/*"])
+@pytest.mark.parametrize("accept", ["image/png", "text/csv", "application/json;q=0", "audio/*"])
 def test_an_accept_that_nothing_meets(routes: list[Route], accept: str) -> None:
     for route in routes:
         if route.service == "archives" and accept == "application/json;q=0":

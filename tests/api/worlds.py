@@ -110,6 +110,8 @@ class World(Wire):
         app = service.create_app(
             {
                 "service.mode": "production",
+                "limits.storage": "",
+                "limits.storage": "",
                 "service.state_dir": str(directory),
                 "service.secrets_dir": str(directory / "secrets"),
                 **settings,

@@ -1,7 +1,7 @@
 """The seam of the client: each behaviour is a transport around another, the innermost one sends.
 
-``Retry(Deadline(Trace(Bearer(Breaker(Meter(Network))))))`` is what a client calls a sibling with; in
-one process ``WSGITransport(app)`` takes the place of the network.
+``Retry(Deadline(Trace(Bearer(Breaker(Meter(Network))))))`` is what a client calls a sibling with;
+in one process ``WSGITransport(app)`` takes the place of the network.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from glassware.client.transports.network import time_left
 from glassware.observe.context import TIMEOUT_HEADER
 from glassware.problems import OutOfTimeProblem
 
-
 #: The request's extension with the moment after which nobody waits for the end of its answer.
 ENDS = "glassware.ends"
 

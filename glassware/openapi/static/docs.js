@@ -7,10 +7,19 @@ addEventListener("DOMContentLoaded", () => {
   dark.addEventListener("change", adapt);
   adapt();
 
+  // What Swagger UI leaves without a name, or a level too deep, for those who hear the page.
+  const docs = document.getElementById("docs");
+  new MutationObserver(() => {
+    for (const select of docs.querySelectorAll("select:not([aria-label])")) {
+      const row = select.closest("tr, .servers, .content-type-wrapper, .response-controls");
+      select.ariaLabel = row?.dataset.paramName ?? "Choice";
+    }
+    for (const tag of docs.querySelectorAll("h3.opblock-tag")) tag.ariaLevel = "2";
+  }).observe(docs, { childList: true, subtree: true });
+
   SwaggerUIBundle({
     url: `${root.dataset.base}/openapi.json`,
     dom_id: "#docs",
-    deepLinking: true,
     defaultModelsExpandDepth: 0,
     tryItOutEnabled: true,
     validatorUrl: null,

@@ -156,6 +156,14 @@ def test_only_an_administrator_changes_active(house, admin):
     assert house.login(person).status_code == 200
 
 
+def test_being_deactivated_ends_every_session_for_good(house, admin):
+    person = house.person(token=False)
+    token = house.login(person).json["refresh_token"]
+    house.change("PATCH", person.url, admin, {"active": False})
+    house.change("PATCH", person.url, admin, {"active": True})
+    assert house.refresh(token).json["error"] == "invalid_grant"
+
+
 def test_whoever_deletes_themselves_is_deactivated_at_once(house, admin):
     person = house.person()
     session = house.login(person).json
