@@ -19,12 +19,14 @@ from glassware.api.system import SYSTEM, Fault
 from glassware.auth.jwks import RemoteKeys
 from glassware.auth.memory import TokenMemory
 from glassware.auth.principal import ANONYMOUS
+from glassware.auth.signatures import FindSigner, SignatureVerifier
 from glassware.auth.tokens import FindKey, TokenVerifier
 from glassware.client import Client
 from glassware.client.transports import BreakerTransport, MeterTransport, NetworkTransport
 from glassware.config import CHASSIS, Config, Option
 from glassware.db import Database, engine_options
 from glassware.db.migrate import require_head
+from glassware.db.once import spend
 from glassware.limits import BehindProxies, advertise, limiter, restrict, secure, share
 from glassware.observe import vitals
 from glassware.observe.edge import Edge
@@ -41,7 +43,8 @@ class Service:
 
     ``siblings`` maps the name of each neighbour it calls to the neighbour's default URL.
     ``find_key`` is given by the issuer itself, which has its keys at hand; every other service
-    fetches them. ``make_parts`` makes what the service keeps for as long as the app lives, which
+    fetches them. ``find_signer`` lets callers sign their requests; it needs a database, where the
+    nonces are kept. ``make_parts`` makes what the service keeps for as long as the app lives, which
     its resources find as ``runtime().parts``.
     """
 
@@ -53,6 +56,7 @@ class Service:
     database: Database | None = None
     siblings: Mapping[str, str] = field(default_factory=dict)
     find_key: FindKey | None = None
+    find_signer: FindSigner | None = None
     make_parts: Callable[[Config], Any] | None = None
 
     def configure(
@@ -115,6 +119,7 @@ class Service:
             checks=checks,
             metrics=metrics,
             limiter=limiter(self.name, config, metrics),
+            signatures=self.signatures(config),
             pages=Pages(config, Neighbours(shown, metered)),
             database=self.database,
             parts=self.make_parts(config) if self.make_parts else None,
@@ -158,6 +163,19 @@ class Service:
             )
             for name in self.siblings
         }
+
+    def signatures(self, config: Config) -> SignatureVerifier | None:
+        if self.find_signer is None:
+            return None
+        database = self.database
+        if database is None:
+            raise ValueError(f"{self.name} has a find_signer, and no database for the nonces")
+        return SignatureVerifier(
+            self.find_signer,
+            lambda digest, until: spend(database.engine, database.nonces, digest, until),
+            max_age=config["auth.signature_age"],
+            leeway=config["auth.leeway"],
+        )
 
     def verifier(
         self, config: Config, transports: Transports, checks: Checks, metrics: Metrics

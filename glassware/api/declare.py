@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from flask import Flask
 
@@ -13,6 +14,8 @@ from glassware.api.item import Item
 from glassware.api.resource import Resource
 from glassware.api.schema import ambiguous_fields, is_bounded, unbounded_fields
 from glassware.auth import Policy
+from glassware.config.networks import Networks
+from glassware.limits.windows import Limit
 
 
 class DeclarationError(Exception):
@@ -30,7 +33,7 @@ def register(app: Flask, resources: tuple[type[Resource], ...]) -> None:
     app.url_map.merge_slashes = False
     api = Api(app)
     for resource in resources:
-        for fault in faults(resource):
+        for fault in chain(faults(resource), network_faults(app, resource)):
             raise DeclarationError(f"{resource.__name__}: {fault}")
         api.add_resource(resource, resource.path, endpoint=endpoint(resource))
 
@@ -50,7 +53,26 @@ def faults(resource: type[Resource]) -> Iterator[str]:
             yield f"{method} has no policy; every method needs one"
         elif policy.needs_item and not issubclass(resource, Item):
             yield f"{method} goes by {policy}, but there is no item; let select() restrict the rows"
+    yield from limit_faults(resource)
     yield from schema_faults(resource)
+
+
+def limit_faults(resource: type[Resource]) -> Iterator[str]:
+    declared = resource.limit
+    texts = declared.values() if isinstance(declared, Mapping) else [declared]
+    for text in filter(None, texts):
+        try:
+            Limit.of(text)
+        except ValueError as error:
+            yield str(error)
+
+
+def network_faults(app: Flask, resource: type[Resource]) -> Iterator[str]:
+    for method in resource.methods or ():
+        policy = resource.policy_for(method)
+        for name in policy.networks if policy else ():
+            if not isinstance(app.extensions["glassware"].config.get(name), Networks):
+                yield f"{method} goes by {policy}, but {name} is no option of type Networks"
 
 
 def schema_faults(resource: type[Resource]) -> Iterator[str]:

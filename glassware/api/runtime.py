@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from flask import Response, current_app, request, url_for
 from werkzeug.exceptions import SecurityError
 
+from glassware.auth.signatures import SignatureVerifier
 from glassware.auth.tokens import TokenVerifier
 from glassware.client import Client
 from glassware.config import Config
@@ -49,6 +50,7 @@ class Runtime:
     pages: Pages
     database: Database | None = None
     parts: Any = None
+    signatures: SignatureVerifier | None = None
     readings: dict[Any, Any] = field(default_factory=dict)
     running: dict[str, object] = field(default_factory=dict)
 

@@ -131,9 +131,14 @@ def read_keys(document: Mapping[str, Any], algorithms: frozenset[str]) -> Keys:
     """Return the keys that may check a signature by one of the algorithms; ignore the others."""
     keys: Keys = {}
     for entry in document["keys"]:
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("key_ops", []), list):
+            continue
         if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
             continue
         if entry.get("alg") not in algorithms or not isinstance(entry.get("kid"), str):
             continue
-        keys[entry["kid"]] = jwt.PyJWK.from_dict(entry)
+        try:
+            keys[entry["kid"]] = jwt.PyJWK.from_dict(entry)
+        except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError):
+            continue
     return keys

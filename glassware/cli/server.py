@@ -83,6 +83,6 @@ def serve(manager: Manager, overrides: Mapping[str, str], *, debug: bool) -> Non
     if debug:
         app.run(config["server.host"], config["server.port"], debug=True)
         return
-    #MUT
+    gthread.STOP_KEEPALIVE_LINGER = LINGER
     name = f"glassware-{manager.service_name}"
     Server(name, lambda: manager.create_app(overrides), config).run()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import code
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,14 @@ def routes() -> None:
         click.echo(f"{path:{widths[0]}}  {method:{widths[1]}}  {policy}")
 
 
+@click.command()
+@with_appcontext
+def openapi() -> None:
+    """Print the OpenAPI document of the service, as JSON."""
+    document = current_app.extensions["glassware"].pages.document()
+    click.echo(json.dumps(document, indent=2))
+
+
 @click.group(no_args_is_help=True)
 def config() -> None:
     """The configuration: what holds, and where it comes from."""
@@ -117,4 +126,4 @@ def check() -> None:
     sys.exit(0 if ok else 1)
 
 
-VERBS = (runserver, shell, routes, config, check, doctor, db, backup, restore, template)
+VERBS = (runserver, shell, routes, openapi, config, check, doctor, db, backup, restore, template)

@@ -134,6 +134,13 @@ AUTH = (
         minimum=0,
     ),
     Option(
+        "auth.signature_age",
+        float,
+        300.0,
+        "Seconds for which a signed request may be sent; its nonce is remembered for longer.",
+        minimum=1,
+    ),
+    Option(
         "auth.jwks_url",
         str,
         "",

@@ -5,9 +5,21 @@ Every service with a database has both tables; the unique digest is what holds b
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, delete, select
+from sqlalchemy import (
+    Column,
+    Engine,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    delete,
+    insert,
+    select,
+)
+from sqlalchemy.exc import IntegrityError
 
 from glassware.db.types import Instant, now
 
@@ -45,3 +57,14 @@ def sweep(connection: Any, table: Table) -> None:
     old = select(table.c.digest).where(table.c.expires_at <= now()).limit(SWEPT)
     some = old.with_for_update(skip_locked=True).scalar_subquery()
     connection.execute(delete(table).where(table.c.digest.in_(some)))
+
+
+def spend(engine: Engine, nonces: Table, digest: str, until: datetime) -> bool:
+    """Note a nonce, in a transaction of its own; return False where somebody has before."""
+    try:
+        with engine.begin() as connection:
+            sweep(connection, nonces)
+            connection.execute(insert(nonces).values(digest=digest, expires_at=until))
+    except IntegrityError:
+        return False
+    return True

@@ -15,9 +15,14 @@ from glassware.config import Config
 
 PORT = re.compile(r":[0-9]+\Z")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer"
-HEADERS += ", Traceparent, X-Request-Id"
-EXPOSED = "Content-Disposition, ETag, Link, Location, Retry-After, WWW-Authenticate, X-Request-Id"
+HEADERS = (
+    "Authorization, Content-Digest, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, "
+    "Signature, Signature-Input, Traceparent, X-Request-Id"
+)
+EXPOSED = (
+    "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, "
+    "Retry-After, WWW-Authenticate, X-Request-Id"
+)
 MAX_AGE = "600"
 
 

@@ -83,6 +83,8 @@ class Metrics:
             ("error",),
             registry=self.registry,
         )
+        for error in ("OperationalError", "TimeoutError"):
+            self.database_errors.labels(error)  # a rate cannot be told before there is a zero
         self.watched: list[Watched] = []
 
     def watch(

@@ -21,15 +21,19 @@ from glassware.problems import (
     ConflictProblem,
     ForbiddenProblem,
     InvalidCursorProblem,
+    InvalidKeyProblem,
     InvalidParameterProblem,
     InvalidProblem,
+    KeyReusedProblem,
     MalformedBodyProblem,
     MisdirectedHostProblem,
     NotAcceptableProblem,
     NotFoundProblem,
     Problem,
     StaleProblem,
+    StillRunningProblem,
     TooLargeProblem,
+    TooManyRequestsProblem,
     UnauthorizedProblem,
     UnknownParameterProblem,
     UnsupportedMediaTypeProblem,
@@ -40,7 +44,8 @@ ARGUMENTS: dict[str, Node] = {
     "uuid": {"type": "string", "format": "uuid"},
     "int": {"type": "integer", "minimum": 0},
 }
-TAG = {"type": "string", "examples": ['"5a3f…-91c2…"']}
+TAG = {"type": "string", "examples": ['"5a3f0c9e1b7d2468-91c2d3e4f5a60718"']}
+KEY = {"type": "string", "pattern": "^[!-~]{1,255}$"}
 BODIES = ("POST", "PUT", "PATCH")
 
 
@@ -63,6 +68,14 @@ class Operation:
         policy = self.resource.policy_for(self.method)
         assert policy is not None
         return policy
+
+    @property
+    def is_item(self) -> bool:
+        return issubclass(self.resource, Item)
+
+    @property
+    def makes_items(self) -> bool:
+        return issubclass(self.resource, Collection) and self.method == "POST"
 
     @property
     def tag(self) -> str:
@@ -137,27 +150,20 @@ class Operation:
             yield query("sort", node, "The order, the first name first; downwards with a `-`.")
 
     def headers(self) -> Iterator[Node]:
-        if not issubclass(self.resource, Item):
-            return
-        name = "If-None-Match" if self.method in SAFE else "If-Match"
-        words = (
-            "An ETag; 304 where the item still has it."
-            if self.method in SAFE
-            else "The ETag of the version to change; `*` for any."
-        )
-        yield {
-            "name": name,
-            "in": "header",
-            "required": self.method not in SAFE,
-            "description": words,
-            "schema": TAG,
-        }
+        if self.is_item and self.method in SAFE:
+            yield header("If-None-Match", TAG, "An ETag: 304 where the item still has it.")
+        elif self.is_item:
+            words = "The ETag of the version to change, or `*` for any."
+            yield {**header("If-Match", TAG, words), "required": True}
+        elif self.makes_items:
+            words = "Sent again with the same key, the request is answered again, and makes nothing."
+            yield header("Idempotency-Key", KEY, words)
 
     def body(self) -> Node | None:
         kind = getattr(self.resource, "schema", None) or self.resource.body
         if kind is None or self.method not in BODIES:
             return None
-        patches = self.method == "PATCH" and issubclass(self.resource, Item)
+        patches = self.method == "PATCH" and self.is_item
         node = self.schemas.refer(kind(), PATCH if patches else IN)
         media = (parse.MERGE, parse.XML) if patches else self.resource.reads
         return {"required": True, "content": content(node, media)}
@@ -202,9 +208,13 @@ class Operation:
         if self.body():
             yield from (MalformedBodyProblem, TooLargeProblem)
             yield from (UnsupportedMediaTypeProblem, InvalidProblem)
-        if issubclass(self.resource, Collection):
-            yield InvalidCursorProblem if self.method == "GET" else ConflictProblem
-        if issubclass(self.resource, Item) and self.method not in SAFE:
+        if self.resource.limit is not None:
+            yield TooManyRequestsProblem
+        if self.makes_items:
+            yield from (InvalidKeyProblem, ConflictProblem, StillRunningProblem, KeyReusedProblem)
+        elif issubclass(self.resource, Collection):
+            yield InvalidCursorProblem
+        if self.is_item and self.method not in SAFE:
             yield from (ConditionRequiredProblem, StaleProblem, ConflictProblem)
         yield from self.resource.problems
 
@@ -216,6 +226,10 @@ def query(name: str, schema: Node, words: str) -> Node:
     if schema.get("type") == "array":
         node |= {"style": "form", "explode": False}
     return node
+
+
+def header(name: str, schema: Node, words: str) -> Node:
+    return {"name": name, "in": "header", "description": words, "schema": schema}
 
 
 def listed(names: list[str]) -> Node:

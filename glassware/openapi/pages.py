@@ -66,6 +66,8 @@ class Pages:
         elif issubclass(resource, Collection) and request.method == "GET":
             name = "listing.html"
         facts = {"data": data, "etag": headers.get("ETag", ""), **self.about(resource)}
+        if resource is Root:
+            facts["entries"] = [(resource_named(name), url) for name, url in data["resources"].items()]
         return self.page(name, status, headers, **facts)
 
     def problem(self, error: Problem, document: Document) -> Response:
@@ -110,7 +112,6 @@ class Pages:
             "resource": resource,
             "operations": dict(self.operations(resource)),
             "schemas": self.document()["components"]["schemas"],
-            "entries": list(entries()) if resource is Root else (),
         }
 
     def operations(self, resource: type[Resource]) -> Iterator[tuple[str, Document]]:
@@ -122,14 +123,6 @@ class Pages:
                     policy = resource.policy_for(name.upper())
                     allowed = policy is not None and policy.permits(who or ANONYMOUS, None)
                     yield name.upper(), {**operation, "allowed": allowed}
-
-
-def entries() -> Iterator[tuple[type[Resource], str]]:
-    """Yield each resource whose URL needs no more than its name, with the URL."""
-    for rule in current_app.url_map.iter_rules():
-        kind = vars(current_app.view_functions[rule.endpoint])["view_class"]
-        if not rule.arguments and kind is not Root:
-            yield kind, mount_url() + rule.rule
 
 
 def asked(**changes: str | None) -> str:
@@ -144,14 +137,18 @@ def resource_at_hand() -> type[Resource] | None:
     adapter = current_app.url_map.bind("")
     for method in adapter.allowed_methods(request.path):
         name, _ = adapter.match(request.path, method=method)
-        found: type[Resource] = vars(current_app.view_functions[name])["view_class"]
-        return found
+        return resource_named(name)
     return None
+
+
+def resource_named(endpoint: str) -> type[Resource]:
+    found: type[Resource] = vars(current_app.view_functions[endpoint])["view_class"]
+    return found
 
 
 def crumbs() -> Iterator[tuple[str, str]]:
     """Yield the name and the URL of each resource above the one at hand, the root first."""
-    base, steps = mount_url(), request.path.strip("/").split("/")
+    base, steps = mount_url(), [step for step in request.path.split("/") if step]
     adapter = current_app.url_map.bind("")
     for count in range(len(steps)):
         path = "/" + "/".join(steps[:count])

@@ -21,13 +21,12 @@ MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 class Openapi(Resource):
-    """This document."""
+    """All that can be asked of the service, for programs (OpenAPI 3.1)."""
 
     path = "/openapi.json"
     policy = DOCUMENTED
 
     def get(self, who: Principal) -> Response:
-        """Return all that can be asked of the service (OpenAPI 3.1)."""
         return Response(json.dumps(runtime().pages.document()), mimetype=JSON)
 
 
@@ -47,6 +46,7 @@ class Asset(Resource):
 
     path = "/static/<name>"
     policy = DOCUMENTED
+    limit = None
     makes = tuple(MEDIA.values())
 
     def get(self, who: Principal, name: str) -> Response:

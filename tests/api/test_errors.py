@@ -138,7 +138,7 @@ def test_a_fault_on_purpose_is_there_in_development_only(world: World, make_worl
 def test_what_fails_after_it_wrote_leaves_nothing_behind(world: World, way: str) -> None:
     response = world.client.post(f"/half/{way}")
     assert_problem(response, 409 if way == "problem" else 500)
-    assert world.rows() == {"notes": []}
+    assert world.rows()["notes"] == []
     assert world.client.post("/half/well").status_code == 200
     assert len(world.rows()["notes"]) == 1
 

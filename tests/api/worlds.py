@@ -53,15 +53,17 @@ class Wire:
         self.app = app
 
     def rows(self) -> dict[str, list[Any]]:
-        """Return all that is in the database."""
+        """Return all that is in the database; the chassis's own tables while there is anything."""
         database = self.app.extensions.get("sqlalchemy")
         if database is None:
             return {}
         with self.app.app_context():
-            return {
+            found = {
                 table.name: sorted(map(repr, database.session.execute(select(table))))
                 for table in database.metadata.sorted_tables
             }
+            own = {database.answers.name, database.nonces.name}
+            return {name: rows for name, rows in found.items() if rows or name not in own}
 
     def raw(
         self,
@@ -110,7 +112,6 @@ class World(Wire):
         app = service.create_app(
             {
                 "service.mode": "production",
-                "limits.storage": "",
                 "limits.storage": "",
                 "service.state_dir": str(directory),
                 "service.secrets_dir": str(directory / "secrets"),

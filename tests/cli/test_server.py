@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -82,18 +83,20 @@ def started(tmp_path: Path) -> Iterator[Started]:
 
 @pytest.mark.processes
 def test_it_listens_where_systemd_does_and_nowhere_else(started: Started) -> None:
-    assert live(started.by_network()) == 200
-    assert live(UnixConnection(started.path)) == 200
+    for connection in (started.by_network(), UnixConnection(started.path)):
+        with closing(connection):
+            assert live(connection) == 200
     with pytest.raises(ConnectionRefusedError):
         HTTPConnection("127.0.0.1", 1, timeout=5).connect()
 
 
 @pytest.mark.processes
 def test_an_idle_connection_does_not_hold_up_a_restart(started: Started) -> None:
-    idle = started.by_network()
-    assert live(idle) == 200
-    began = time.monotonic()
-    started.process.send_signal(signal.SIGTERM)
+    with closing(started.by_network()) as idle:
+        assert live(idle) == 200
+        began = time.monotonic()
+        started.process.send_signal(signal.SIGTERM)
+        assert idle.sock.recv(1) == b""
+        assert time.monotonic() - began < 1.5
     _, errors = started.process.communicate(timeout=20)
     assert started.process.returncode == 0, errors.decode()
-    assert time.monotonic() - began < 1.5

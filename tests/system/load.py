@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """load.py TOKEN PERSON [reads]: be several callers of the tasks service, until stdin ends.
 
-Each request has a connection of its own and goes through the web server; one in five writes,
-unless only reads are asked for.
+They go through the web server, which passes on each request by a connection of its own. One in five
+writes, unless only reads are asked for.
 Prints what became of them as JSON. Runs inside the machine, on Python's own library alone.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import sys
 import threading
 import time
@@ -18,7 +19,12 @@ from dataclasses import dataclass, field
 
 CALLERS = 4
 TIMEOUT = 30.0
+#: Seconds between two requests of a caller: there must be time left for what is being tested.
+PAUSE = 0.01
 HOST = "tasks.glassware.example"
+CERTIFICATE = "/etc/letsencrypt/live/glassware.example/fullchain.pem"
+Connection = http.client.HTTPSConnection
+Headers = dict[str, str]
 
 
 @dataclass
@@ -32,11 +38,12 @@ class Tally:
     outcomes: Counter[str] = field(default_factory=Counter)
 
 
-def ask(tally: Tally, method: str, path: str, headers: dict[str, str], body: str | None) -> None:
+def ask(
+    tally: Tally, connection: Connection, method: str, path: str, headers: Headers, body: str | None
+) -> None:
     """Send one request and note its outcome."""
     good = 201 if method == "POST" else 200
     began = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=TIMEOUT)
     try:
         connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
@@ -45,7 +52,6 @@ def ask(tally: Tally, method: str, path: str, headers: dict[str, str], body: str
         ok = answer.status == good
     except (OSError, http.client.HTTPException) as error:
         outcome, ok = f"{method} {type(error).__name__}", False
-    finally:
         connection.close()
     tally.sent += 1
     tally.failed += not ok
@@ -56,12 +62,15 @@ def ask(tally: Tally, method: str, path: str, headers: dict[str, str], body: str
 
 def call(tally: Tally, stop: threading.Event, token: str, person: str, every: int) -> None:
     """Be one caller; one of ``every`` requests writes."""
-    headers = {"Host": HOST, "Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    trust = ssl.create_default_context(cafile=CERTIFICATE)
+    connection = Connection(HOST, timeout=TIMEOUT, context=trust)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     task = json.dumps({"title": "Written under load", "person": person})
-    while not stop.is_set():
+    while not stop.wait(PAUSE):
         writes = tally.sent % every == every - 1
         path = "/tasks" if writes else "/tasks?limit=5"
-        ask(tally, "POST" if writes else "GET", path, headers, task if writes else None)
+        method, body = ("POST", task) if writes else ("GET", None)
+        ask(tally, connection, method, path, headers, body)
 
 
 def main(token: str, person: str, kind: str = "") -> None:

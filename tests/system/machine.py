@@ -13,7 +13,7 @@ from typing import Any
 SUITE = "bookworm"
 MIRROR = "http://deb.debian.org/debian"
 #: What the services need of Debian is in the root already: the machine has no network.
-PACKAGES = "systemd,systemd-sysv,dbus,python3,libarchive13,nginx-light,curl,procps"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,libarchive13,nginx-light,curl,openssl,procps"
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TREE = ("debian", "glassware", "services", "tools", "setup.cfg", "pyproject.toml", "README.rst",
-        "CHANGES.rst", "LICENSE")  # fmt: skip
+FOLDERS = ("debian", "deploy", "glassware", "services", "tools")
+FILES = ("setup.cfg", "pyproject.toml", "README.rst", "CHANGES.rst", "LICENSE")
 KEY = "Glassware system test"
 
 ENTRY = """\
@@ -62,11 +62,10 @@ def make_tree(folder: Path, version: str, source: Path = ROOT) -> Path:
     """Return a copy of the source that calls itself the version."""
     shutil.rmtree(folder, ignore_errors=True)
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "build", ".hypothesis")
-    for name in TREE:
-        if (source / name).is_dir():
-            shutil.copytree(source / name, folder / name, ignore=ignored, symlinks=True)
-        else:
-            shutil.copy2(source / name, folder / name)
+    for name in FOLDERS:
+        shutil.copytree(source / name, folder / name, ignore=ignored, symlinks=True)
+    for name in FILES:
+        shutil.copy2(source / name, folder / name)
     (folder / "build").mkdir()
     (folder / "build/wheelhouse").symlink_to(ROOT / "build/wheelhouse")
     log = folder / "debian/changelog"

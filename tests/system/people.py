@@ -15,6 +15,8 @@ from machine import Machine
 
 DOMAIN = "glassware.example"
 SERVICES = ("archives", "auth", "tasks")
+CERTIFICATE = Path(f"/etc/letsencrypt/live/{DOMAIN}/fullchain.pem")
+CURL = ["curl", "-sS", "-m", "30", "--cacert", str(CERTIFICATE)]
 LOAD = Path(__file__).with_name("load.py")
 FACTS = """
 import json, sqlite3
@@ -57,10 +59,7 @@ class Caller:
         **headers: str,
     ) -> str:
         """Send a request through the web server. Raises Wrong for another status than expected."""
-        given = {
-            "Host": f"{service}.{DOMAIN}",
-            **{k.replace("_", "-"): v for k, v in headers.items()},
-        }
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.token:
             given.setdefault("Authorization", f"Bearer {self.token}")
         text = body if isinstance(body, str) else json.dumps(body)
@@ -68,8 +67,9 @@ class Caller:
             given.setdefault("Content-Type", "application/json")
         words = [word for name, value in given.items() for word in ("-H", f"{name}: {value}")]
         sent = ["--data-binary", "@-"] if body is not None else []
-        command = ["curl", "-sS", "-m", "30", "-X", method, *words, *sent, "-w", "\n%{http_code}"]
-        done = self.machine.run(*command, f"http://127.0.0.1{path}", input=text)
+        command = [*CURL, "-X", method, *words, *sent, "-w", "\n%{http_code}"]
+        url = f"https://{service}.{DOMAIN}{path}"
+        done = self.machine.run(*command, url, input=text)
         answer, _, status = done.stdout.rpartition("\n")
         require(status == str(expect), f"{method} {path} answered {status}: {answer[:500]}")
         return answer

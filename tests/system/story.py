@@ -13,16 +13,36 @@ from typing import Any
 
 from machine import Machine
 from packages import Versions
-from people import DOMAIN, SERVICES, Caller, Load, facts, load, require, wait_until_ready
+from people import (
+    CERTIFICATE,
+    DOMAIN,
+    SERVICES,
+    Caller,
+    Load,
+    facts,
+    load,
+    require,
+    wait_until_ready,
+)
 
 UNITS = [f"glassware-{name}{kind}" for name in SERVICES for kind in ("", "-migrate")]
 #: The most that a unit may be exposed, in tenths, as systemd-analyze counts it.
 EXPOSURE, EXPOSURE_WITHOUT_NETWORK = 12, 6
 SITE = """\
 [service]
-public_url = http://{name}.{domain}
+public_url = https://{name}.{domain}
 [server]
 trusted_hosts = {name}.{domain}, 127.0.0.1
+"""
+#: The names, a certificate for them, and the shipped site with both.
+SITES = f"""
+sed -i 's/localhost/localhost auth.{DOMAIN} tasks.{DOMAIN} archives.{DOMAIN}/' /etc/hosts
+mkdir -p {CERTIFICATE.parent}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={DOMAIN} \\
+    -addext 'subjectAltName=DNS:*.{DOMAIN}' -out {CERTIFICATE} \\
+    -keyout {CERTIFICATE.with_name("privkey.pem")} 2>/dev/null
+rm /etc/nginx/sites-enabled/default
+cp /usr/share/doc/glassware/examples/glassware.conf /etc/nginx/sites-enabled/
 """
 SOURCE = "deb [signed-by=/etc/apt/glassware.gpg] file:/srv/apt ./\n"
 APT = "apt-get -qq -y -o Dpkg::Use-Pty=0"
@@ -75,10 +95,7 @@ class Story:
             self.machine.write(
                 f"/etc/glassware/{name}.d/site.ini", SITE.format(name=name, domain=DOMAIN)
             )
-        example = "/usr/share/doc/glassware/examples/nginx.conf"
-        self.machine.shell(
-            f"rm /etc/nginx/sites-enabled/default; cp {example} /etc/nginx/sites-enabled/"
-        )
+        self.machine.shell(SITES)
         self.machine.run("nginx", "-t")
         self.machine.run(
             "systemctl", "restart", "nginx", *(f"glassware-{name}" for name in SERVICES)
@@ -104,7 +121,8 @@ class Story:
         require([item["title"] for item in in_json] == [task["title"]], f"read {in_json}")
         require("<title>Grüße &amp; &lt;Küsse&gt;</title>" in in_xml, f"read {in_xml}")
         require(
-            in_json[0]["url"].startswith(f"http://tasks.{DOMAIN}/"), f"links to {in_json[0]['url']}"
+            in_json[0]["url"].startswith(f"https://tasks.{DOMAIN}/"),
+            f"links to {in_json[0]['url']}",
         )
         ask("GET", "tasks", "/metrics", expect=404)
         return self.archive()
@@ -115,9 +133,9 @@ class Story:
                    {"name": "hello.txt", "text": "Hello."}]  # fmt: skip
         self.machine.write("/root/ask.json", json.dumps({"format": "zip", "entries": entries}))
         self.machine.shell(
-            f"curl -sS --fail -o /root/a.zip -H 'Host: archives.{DOMAIN}'"
+            f"curl -sS --fail --cacert {CERTIFICATE} -o /root/a.zip --data-binary @/root/ask.json"
             f" -H 'Authorization: Bearer {self.caller.token}' -H 'Content-Type: application/json'"
-            " --data-binary @/root/ask.json http://127.0.0.1/archives"
+            f" https://archives.{DOMAIN}/archives"
         )
         listed = self.machine.run("python3", "-m", "zipfile", "-l", "/root/a.zip").stdout
         require("tasks.json" in listed and "hello.txt" in listed, f"the archive has {listed}")
@@ -336,5 +354,5 @@ class Story:
         """Return every path of the machine, but for logs of what happened and apt's lists."""
         skipped = " -o ".join(f"-path {path}" for path in SKIPPED)
         listed = self.machine.shell(rf"find / \( {skipped} \) -prune -o -print")
-        kept = ("/etc/nginx/", "/etc/apt/glassware.gpg", "/var/log/journal")
+        kept = ("/etc/nginx/", "/etc/letsencrypt", "/etc/apt/glassware.gpg", "/var/log/")
         return {path for path in listed.splitlines() if not path.startswith(kept)}

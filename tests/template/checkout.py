@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
+
+from click.testing import CliRunner, Result
+
+from glassware.cli.suite import main
 
 ROOT = Path(__file__).parents[2]
 COPIED = (
@@ -36,32 +43,36 @@ class Checkout:
                 shutil.copytree(source, target, ignore=LEFT, symlinks=True)
             else:
                 shutil.copy(source, target)
-        self.commit(self.suite, "The suite")
-
-    def run(self, where: Path, *words: str, expect: int | None = 0, text: str = "") -> Done:
-        """Run a program as somebody would who has nothing configured."""
-        environ = {
+        self.environ = {
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(self.folder),
-            "PYTHONPATH": str(where / "src"),
+            "HOME": str(folder),
             "PYTHONDONTWRITEBYTECODE": "1",
             "MYPYPATH": str(self.suite),
             "GIT_CONFIG_GLOBAL": os.devnull,
         }
+        self.commit(self.suite, "The suite")
+
+    def run(self, where: Path, *words: str, expect: int = 0, **kwargs: str) -> Done:
+        """Run a program as somebody would who has nothing configured."""
+        environ = {"PYTHONPATH": str(where / "src"), **self.environ}
         done = subprocess.run(
-            words, cwd=where, env=environ, input=text, capture_output=True, text=True, timeout=120
+            words, cwd=where, env=environ, capture_output=True, text=True, timeout=120, **kwargs
         )
-        assert expect in (None, done.returncode), f"{words}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode == expect, f"{words}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def python(self, where: Path, *words: str, **kwargs: object) -> Done:
-        return self.run(where, sys.executable, *words, **kwargs)
+    def python(self, where: Path, *words: str, expect: int = 0) -> Done:
+        return self.run(where, sys.executable, *words, expect=expect)
 
-    def new(self, *words: str, **kwargs: object) -> Done:
-        return self.run(self.suite, "glassware", "new", *words, **kwargs)
+    def manage(self, service: Path, *words: str, expect: int = 0) -> Done:
+        return self.python(service, "manage.py", *words, expect=expect)
 
-    def manage(self, service: Path, *words: str, **kwargs: object) -> Done:
-        return self.python(service, "manage.py", *words, **kwargs)
+    def new(self, *words: str, expect: int = 0) -> Result:
+        """Make a service, asking nothing."""
+        command = ["--root", str(self.suite), "new", "--yes", *words]
+        result = CliRunner(env=self.environ).invoke(main, command)
+        assert result.exit_code == expect, result.output
+        return result
 
     def commit(self, repository: Path, message: str) -> str:
         """Commit all there is, and return the commit."""
@@ -87,3 +98,26 @@ def installed(checkout: Checkout, service: Path) -> Path:
     """Make the metadata that an installation would make: a service knows its version by it."""
     checkout.python(service, "-c", "import setuptools; setuptools.setup()", "-q", "egg_info")
     return service
+
+
+def lists(suite: Path) -> Iterator[tuple[str, set[str]]]:
+    """Yield each list of the suite that must name every service, with the names it has."""
+    parser = ConfigParser(interpolation=None)
+    parser.read(suite / "setup.cfg")
+    for section, option in {
+        "coverage:run": "source",
+        "importlinter": "root_packages",
+        "importlinter:contract:chassis": "forbidden_modules",
+        "importlinter:contract:services": "modules",
+    }.items():
+        packages = set(parser[section][option].split()) - {"glassware"}
+        yield option, {package.removeprefix("glassware_") for package in packages}
+    projects = (suite / "requirements" / "projects.txt").read_text()
+    yield "projects.txt", set(re.findall(r"^-e services/(\w+)$", projects, re.M))
+    control = (suite / "debian" / "control").read_text()
+    packages = set(re.findall(r"^Package: glassware-(\w+)$", control, re.M))
+    yield "the packages", packages - {"common"}
+    yield (
+        "what the whole needs",
+        set(re.findall(r"glassware-(\w+) .*,$", control, re.M)) - {"common"},
+    )

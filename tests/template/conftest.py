@@ -26,7 +26,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 @pytest.fixture(scope="session")
 def births(checkout: Checkout) -> Mapping[str, Path]:
     """The services, each by a way of asking for it: typed, by cookiecutter alone, by options."""
-    asked = checkout.new(text="\n\n\n\n").stdout
+    asked = checkout.run(checkout.suite, "glassware", "new", input="\n\n\n\n").stdout
     for question in ("Name of the service", "What it does", "The thing it keeps", "Where it lives"):
         assert question in asked
     assert "services/notes is a part of the suite now. It serves on port 7004." in asked
@@ -34,9 +34,9 @@ def births(checkout: Checkout) -> Mapping[str, Path]:
     checkout.python(
         checkout.suite, "-m", "cookiecutter", "--no-input", "cookiecutter-template", *words
     )
-    checkout.new("notes", "--place", "alone", "--yes")
+    checkout.new("notes", "--place", "alone")
     options = [f"--{name}={text}" for name, text in LONG.items() if name != "slug"]
-    checkout.new(LONG["slug"], "--place", "alone", "--yes", *options)
+    checkout.new(LONG["slug"], "--place", "alone", *options)
     made = {
         "plain suite": checkout.suite / "services" / "notes",
         "odd suite": checkout.suite / "services" / ODD["slug"],

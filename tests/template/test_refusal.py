@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from glassware.cli.suite import main
 from tests.template.checkout import ROOT, Checkout
 
 HOOK = ROOT / "cookiecutter-template" / "hooks" / "pre_gen_project.py"
@@ -98,10 +100,10 @@ def contents(checkout: Checkout) -> set[Path]:
 
 
 def test_all_that_is_wrong_is_said_at_once_and_nothing_is_left_behind(checkout: Checkout) -> None:
-    checkout.new("tasks", "--yes", expect=1)  # leaves cookiecutter's own memory of the answers
+    checkout.new("tasks", expect=1)  # leaves cookiecutter's own memory of the answers
     before = contents(checkout)
     wrong = ("My Notes", "--resource", "X", "--summary", '"""; open("pwned", "w") #')
-    said = checkout.new(*wrong, "--yes", expect=1).stderr.splitlines()
+    said = checkout.new(*wrong, expect=1).stderr.splitlines()
     assert [line.partition(": ")[0] for line in said] == ["Error", "resource", "summary"]
     assert said[0].startswith("Error: slug: 'My Notes' will not do.")
     assert contents(checkout) == before
@@ -109,13 +111,14 @@ def test_all_that_is_wrong_is_said_at_once_and_nothing_is_left_behind(checkout: 
 
 def test_a_service_that_exists_is_left_alone(checkout: Checkout) -> None:
     before = checkout.run(checkout.suite, "git", "status", "--porcelain").stdout
-    refused = checkout.new("tasks", "--yes", expect=1)
+    refused = checkout.new("tasks", expect=1)
     assert 'services/tasks" directory already exists' in refused.stderr
     assert checkout.run(checkout.suite, "git", "status", "--porcelain").stdout == before
 
 
-def test_outside_of_a_checkout_there_is_no_template(checkout: Checkout) -> None:
-    refused = checkout.run(checkout.folder, "glassware", "new", "books", "--yes", expect=1)
+def test_outside_of_a_checkout_there_is_no_template(tmp_path: Path) -> None:
+    refused = CliRunner().invoke(main, ["--root", str(tmp_path), "new", "books", "--yes"])
+    assert refused.exit_code == 1
     assert "run from a checkout" in refused.stderr
 
 
@@ -127,10 +130,8 @@ def test_a_service_of_the_suite_needs_the_suite(checkout: Checkout, tmp_path: Pa
     assert not list(tmp_path.rglob("books"))
 
 
-def test_without_cookiecutter_it_says_what_to_do(checkout: Checkout) -> None:
-    program = (
-        "import sys; sys.modules['cookiecutter'] = None;"
-        "from glassware.cli.suite import main; main(['new', 'books', '--yes'])"
-    )
-    refused = checkout.python(checkout.suite, "-c", program, expect=1)
-    assert "`make setup` installs it" in refused.stderr
+def test_without_cookiecutter_it_says_what_to_do(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cookiecutter", None)
+    assert "`make setup` installs it" in checkout.new("books", expect=1).stderr

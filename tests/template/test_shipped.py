@@ -6,7 +6,6 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator
-from configparser import ConfigParser
 from difflib import ndiff
 from importlib import import_module
 from pathlib import Path
@@ -15,11 +14,10 @@ import pytest
 from cookiecutter.generate import generate_context, generate_files
 from cookiecutter.prompt import prompt_for_config
 
-from tests.template.checkout import ROOT
+from tests.template.checkout import ROOT, lists
 
 TEMPLATE = ROOT / "cookiecutter-template"
 SERVICES = sorted(path.parent for path in ROOT.glob("services/*/manage.py"))
-NAMES = {service.name for service in SERVICES}
 
 #: The lines that a service may have, or have otherwise, in a file that is alike in every service.
 OWN_LINES = {
@@ -77,21 +75,5 @@ def test_it_still_is_what_it_was_asked_to_be(service: Path) -> None:
 
 
 def test_every_list_of_the_services_names_them_all() -> None:
-    packages = {f"glassware_{name}" for name in NAMES}
-    parser = ConfigParser(interpolation=None)
-    parser.read(ROOT / "setup.cfg")
-    for section, option in {
-        "coverage:run": "source",
-        "importlinter": "root_packages",
-        "importlinter:contract:chassis": "forbidden_modules",
-        "importlinter:contract:services": "modules",
-    }.items():
-        listed = set(parser[section][option].split()) - {"glassware"}
-        assert listed == packages, f"[{section}] {option}"
-    projects = re.findall(
-        r"^-e services/(\w+)$", (ROOT / "requirements/projects.txt").read_text(), re.M
-    )
-    assert set(projects) == NAMES
-    control = (ROOT / "debian" / "control").read_text()
-    packaged = set(re.findall(r"^Package: glassware-(\w+)$", control, re.M)) - {"common"}
-    assert packaged == NAMES
+    for name, listed in lists(ROOT):
+        assert listed == {service.name for service in SERVICES}, name

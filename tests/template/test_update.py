@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from glassware.cli import template
+from glassware.cli import Manager, template
 from tests.template.checkout import Checkout, change
 
 OLD, NEW = "requires = tox >= 4.30", "requires = tox >= 4.99"
@@ -29,7 +29,7 @@ def birth(service: Path) -> dict[str, Any]:
 
 
 def test_a_repository_of_its_own_follows_the_template(own: Checkout) -> None:
-    own.new("notes", "--place", "alone", "--yes")
+    own.new("notes", "--place", "alone")
     service = own.folder / "notes"
     models = service / "src" / "glassware_notes" / "models.py"
     change(service / "setup.cfg", "glassware >= 0.1.0", "glassware >= 0.1.0\n    icalendar >= 6")
@@ -55,7 +55,7 @@ def test_a_repository_of_its_own_follows_the_template(own: Checkout) -> None:
 
 
 def test_a_conflict_is_marked_and_nothing_is_lost(own: Checkout) -> None:
-    own.new("books", "--place", "alone", "--yes")
+    own.new("books", "--place", "alone")
     service = own.folder / "books"
     change(service / "tox.ini", "no_package = true", "no_package = maybe")
     own.commit(service, "Begin")
@@ -74,7 +74,7 @@ def test_a_service_of_the_suite_follows_the_template_and_may_change_its_answers(
 ) -> None:
     """It was made by a template that was in no commit yet: then the commit of both counts."""
     own.rewrite("manage.py", "Drive the", "Steer the")
-    own.new("notes", "--yes")
+    own.new("notes")
     service = own.suite / "services" / "notes"
     assert birth(service)["commit"] is None
     assert "in no commit yet" in own.manage(service, "template", "update", expect=1).stderr
@@ -105,23 +105,32 @@ def test_only_answers_that_can_change_are_changed(text: str) -> None:
         template.change(text, known)
 
 
-@contextmanager
-def away(path: Path) -> Iterator[None]:
-    path.rename(path.with_suffix(".away"))
-    yield
-    path.with_suffix(".away").rename(path)
+@pytest.fixture
+def manager(checkout: Checkout) -> Manager:
+    home = checkout.suite / "services" / "tasks" / "manage.py"
+    return Manager("glassware_tasks.app:service", home=str(home))
 
 
-def test_without_what_it_takes_it_says_what_to_do(checkout: Checkout) -> None:
-    service = checkout.suite / "services" / "tasks"
-    program = (
-        "import sys, runpy; sys.modules['cruft'] = None; sys.argv[1:] = ['template', 'diff'];"
-        "runpy.run_path('manage.py', run_name='__main__')"
-    )
-    assert "make setup" in checkout.python(service, "-c", program, expect=1).stderr
-    with away(service / ".cruft.json"):
-        refused = checkout.manage(service, "template", "diff", expect=1)
-        assert "the service is not of the template" in refused.stderr
-    installed = "from glassware.cli import Manager; Manager('glassware_tasks.app:service').main"
-    refused = checkout.python(checkout.folder, "-c", f"{installed}(['template', 'diff'])", expect=1)
-    assert "An installed service has no template" in refused.stderr
+def refusal(manager: Manager) -> str:
+    refused = CliRunner().invoke(manager, ["template", "diff"])
+    assert refused.exit_code == 1
+    return refused.stderr
+
+
+def test_without_cruft_it_says_what_to_do(
+    manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "cruft", None)
+    assert "`make setup` installs it" in refusal(manager)
+
+
+def test_a_service_of_another_making_is_not_compared(manager: Manager) -> None:
+    assert manager.home
+    birth = manager.home / ".cruft.json"
+    birth.rename(birth.with_name("away"))
+    assert "the service is not of the template" in refusal(manager)
+    birth.with_name("away").rename(birth)
+
+
+def test_an_installed_service_has_no_template() -> None:
+    assert "go to its checkout" in refusal(Manager("glassware_tasks.app:service"))

@@ -17,7 +17,7 @@ from glassware_auth.app import service as auth
 from glassware_{{ cookiecutter.slug }}.app import service
 {%- endif %}
 
-LogIn = Callable[[str], httpx2.Client]
+LogIn = Callable[[str, str], httpx2.Client]
 
 
 @pytest.fixture(scope="session")
@@ -29,14 +29,14 @@ def mesh() -> Iterator[Mesh]:
 
 @pytest.fixture(scope="session")
 def log_in(mesh: Mesh) -> LogIn:
-    """Register somebody, and return a client that sends their token."""
+    """Register somebody, and return a client that sends their token for the scope."""
 
-    def log_in(name: str) -> httpx2.Client:
+    def log_in(name: str, scope: str) -> httpx2.Client:
         account = {"email": f"{name}@example.org", "password": "correct horse battery staple"}
         issuer = mesh.client("auth")
         registered = issuer.post("/users", json={**account, "name": name})
         issuer.post(registered.json()["activation"])
-        token = issuer.post("/login", json=account).json()["access_token"]
+        token = issuer.post("/login", json={**account, "scope": scope}).json()["access_token"]
         return mesh.client("{{ cookiecutter.slug }}", headers={"Authorization": f"Bearer {token}"})
 
     return log_in
@@ -53,8 +53,7 @@ import pytest
 from glassware.testing import Issuer, Mesh
 from glassware_{{ cookiecutter.slug }}.app import service
 
-LogIn = Callable[[str], httpx2.Client]
-SCOPE = "{{ cookiecutter.slug }}:read {{ cookiecutter.slug }}:write"
+LogIn = Callable[[str, str], httpx2.Client]
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +69,10 @@ def mesh(issuer: Issuer) -> Iterator[Mesh]:
 
 @pytest.fixture(scope="session")
 def log_in(mesh: Mesh, issuer: Issuer) -> LogIn:
-    """Return a client that sends the token of the person of that name."""
+    """Return a client that sends a token of the person of that name for the scope."""
 
-    def log_in(name: str) -> httpx2.Client:
-        return mesh.client("{{ cookiecutter.slug }}", headers=issuer.headers(name, SCOPE))
+    def log_in(name: str, scope: str) -> httpx2.Client:
+        return mesh.client("{{ cookiecutter.slug }}", headers=issuer.headers(name, scope))
 
     return log_in
 {%- endif %}
@@ -81,9 +80,10 @@ def log_in(mesh: Mesh, issuer: Issuer) -> LogIn:
 
 @pytest.fixture(scope="session")
 def ann(log_in: LogIn) -> httpx2.Client:
-    return log_in("ann")
+    return log_in("ann", "{{ cookiecutter.slug }}:read {{ cookiecutter.slug }}:write")
 
 
 @pytest.fixture(scope="session")
 def bob(log_in: LogIn) -> httpx2.Client:
-    return log_in("bob")
+    """Somebody else, whose token is for reading only."""
+    return log_in("bob", "{{ cookiecutter.slug }}:read")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import httpx2
 import pytest
@@ -53,9 +54,16 @@ def test_everybody_sees_their_own_and_nobody_elses(ann: httpx2.Client, bob: http
     assert_problem(bob.get(url), 404)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 101, None, 7])
-def test_a_name_that_cannot_be_is_refused(ann: httpx2.Client, name: object) -> None:
-    problem = assert_problem(ann.post(URL, json={"name": name}), 422)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_token_for_reading_changes_nothing(bob: httpx2.Client, method: str) -> None:
+    url = URL if method == "POST" else f"{URL}/{uuid4()}"
+    problem = assert_problem(bob.request(method, url), 403)
+    assert problem["required"] == "scope {{ cookiecutter.slug }}:write"
+
+
+@pytest.mark.parametrize("body", [{}, *({"name": name} for name in ("", "x" * 101, None, 7))])
+def test_a_name_that_cannot_be_is_refused(ann: httpx2.Client, body: dict[str, object]) -> None:
+    problem = assert_problem(ann.post(URL, json=body), 422)
     assert list(problem["errors"]) == ["name"]
 
 

@@ -46,7 +46,7 @@ def assert_whole(answer):
     """Assert that the answer is no fault, and a complete document or problem."""
     assert answer.status_code < 500, answer.text
     assert answer.headers["X-Request-Id"]
-    if answer.status_code >= 400 and answer.mimetype != JSON:
+    if answer.status_code >= 400 and answer.mimetype not in (JSON, "text/html"):
         document = problem.parse(answer.mimetype, answer.data)
         assert document["status"] == answer.status_code
     assert "Traceback" not in answer.text

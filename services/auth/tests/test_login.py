@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from glassware.auth.network import network_of
 from glassware.problems import UnavailableProblem
 from glassware.testing import assert_problem
-from glassware_auth.domain.attempts import network_of
 from glassware_auth.domain.passwords import HASHER, NOBODY, Passwords
 from glassware_auth.models import Attempt, User, db
 

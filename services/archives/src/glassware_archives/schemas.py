@@ -35,6 +35,9 @@ class Base64(fields.String):
 class EntrySchema(Schema):
     """One file of the archive. Exactly one of text, base64, url and service is its source."""
 
+    class Meta:
+        example = {"name": "hello.txt", "text": "Hello!"}
+
     name = fields.String(required=True, validate=Length(min=1, max=1024))
     text = fields.String()
     base64 = Base64()

@@ -58,6 +58,18 @@ def test_write_that_libarchive_cuts_short_is_an_error(writer: str) -> None:
             archive.write(b"123456")
 
 
+@pytest.mark.parametrize("writer", ["pax_restricted", "7zip"])
+def test_entry_left_in_the_middle_is_not_filled_up_to_its_size(writer: str) -> None:
+    sink = Spool()
+    with open_archive(writer, None, "", sink) as archive:
+        archive.begin("a", 1024 * BLOCK, EARLIEST)
+        archive.write(bytes(BLOCK))
+        before = sink.size
+    assert sink.size <= before + BLOCK
+    assert writer != "7zip" or sink.size == 0
+    sink.close()
+
+
 @pytest.mark.parametrize("writer", ["zip", "7zip"])
 def test_error_of_the_sink_is_raised_where_the_archive_is_written(writer: str) -> None:
     def full() -> io.BytesIO:

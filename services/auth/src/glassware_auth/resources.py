@@ -11,21 +11,23 @@ from sqlalchemy import Select, select
 from glassware.api import Collection, Item, Resource, contains, exact, parse, range_, runtime
 from glassware.api.runtime import link
 from glassware.auth import Policy, Principal, owner, public, scope
+from glassware.auth.network import network_of
 from glassware.media import json
 from glassware.problems import (
+    ConflictProblem,
     ForbiddenProblem,
     InvalidParameterProblem,
     InvalidProblem,
     MalformedBodyProblem,
     NotFoundProblem,
+    UnauthorizedProblem,
     UnsupportedMediaTypeProblem,
 )
 from glassware_auth import models, schemas
 from glassware_auth.domain import clients, grants, users
-from glassware_auth.domain.attempts import network_of
 from glassware_auth.domain.authority import Authority
 from glassware_auth.domain.sign_in import sign_in
-from glassware_auth.domain.tokens import in_good_standing
+from glassware_auth.domain.tokens import ScopeProblem, in_good_standing
 
 #: Tokens outlive a deactivation by minutes. Here, where accounts are governed, they must not.
 STANDING = Policy("good standing", lambda who, _item: in_good_standing(who))
@@ -52,6 +54,7 @@ class UserList(Collection):
     path = "/users"
     schema = schemas.RegistrationSchema
     policy = {"GET": USERS_ADMIN, "POST": OPEN | USERS_ADMIN}
+    limit = {"POST": "20/minute"}
     filters = {"email": exact, "name": contains, "active": exact, "created_at": range_}
     sorts = ("email", "name", "created_at")
 
@@ -101,6 +104,7 @@ class UserPassword(Resource):
 
     path = "/users/<uuid:id>/password"
     policy = STANDING
+    limit = "10/minute"
     body = schemas.PasswordSchema
 
     def post(self, who: Principal, data: dict[str, str], id: UUID) -> None:
@@ -118,6 +122,7 @@ class Activation(Resource):
 
     path = "/activation"
     policy = public("the link is signed")
+    problems = (ConflictProblem,)
     parameters = frozenset({"token"})
     answers = schemas.ActivationSchema
 
@@ -139,8 +144,10 @@ class Login(Resource):
 
     path = "/login"
     policy = public("credentials are in the body")
+    limit = "30/minute"
     body = schemas.LoginSchema
     answers = schemas.GrantSchema
+    problems = (UnauthorizedProblem, ForbiddenProblem, ScopeProblem)
 
     def post(self, who: Principal, data: dict[str, str]) -> Any:
         """Return an access token, and a refresh token to renew it with at the token endpoint."""
@@ -152,8 +159,11 @@ class Token(Resource):
 
     path = "/oauth/token"
     policy = public("credentials are in the request")
+    limit = "300/minute"
     body = schemas.TokenRequestSchema
     reads = (parse.FORM,)
+    answers = schemas.GrantSchema
+    problems = (grants.TokenRequestProblem, grants.InvalidClientProblem)
 
     def call(self, *args: Any) -> Any:
         try:

@@ -13,7 +13,11 @@ class TaskSchema(Schema):
     """A task, hyperlinked; a PUT resets what it leaves out."""
 
     url = Link("task")
-    title = fields.String(required=True, validate=Length(min=1, max=TITLE_LENGTH))
+    title = fields.String(
+        required=True,
+        validate=Length(min=1, max=TITLE_LENGTH),
+        metadata={"examples": ["Write the minutes"]},
+    )
     person = Relation("auth", "/users/", attribute="person_id", required=True)
     due_to = Instant(allow_none=True, load_default=None)
     done = fields.Boolean(load_default=False)

@@ -8,7 +8,6 @@ guesses gets no further than a row of them.
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 
 from sqlalchemy import delete, select
 
@@ -17,17 +16,6 @@ from glassware.db import now
 from glassware.problems import TooManyRequestsProblem
 from glassware_auth.domain.digests import digest
 from glassware_auth.models import Attempt, db
-
-
-def network_of(address: str | None) -> str:
-    """Return what the caller's provider gives to one customer: an IPv4 address, an IPv6 /64."""
-    try:
-        ip = ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return "local"
-    if isinstance(ip, IPv6Address):
-        return str(ip.ipv4_mapped or ip_network((ip, 64), strict=False))
-    return str(ip)
 
 
 def begin(config: Config, account: str, network: str) -> Attempt:

@@ -76,7 +76,7 @@ class KeyRing:
         """Return the key to sign with now; the first caller of all makes it."""
         row = active(self.keys().rows)
         if self._signer is None or self._signer.kid != row.kid:
-            self._signer = Signer(row.kid, row.algorithm, self._unseal(row))
+            self._signer = Signer(row.kid, row.algorithm, self.unseal(row))
         return self._signer
 
     def find(self, kid: str) -> Any:
@@ -192,7 +192,8 @@ class KeyRing:
         self._snapshot = None
         return key
 
-    def _unseal(self, row: SigningKey) -> Any:
+    def unseal(self, row: SigningKey) -> Any:
+        """Return the private key. Raises UnavailableProblem where another secret sealed it."""
         try:
             pem = self._seal.decrypt(row.private.encode())
         except InvalidToken:

@@ -1,0 +1,135 @@
+"""What is counted, by an account that keeps every request, and in a real Redis."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from glassware.limits.rate import storage
+from glassware.limits.windows import Counts, Limit, MemoryWindows, used, wait
+from tests.limits.conftest import Redis
+
+SECONDS = 10
+STEPS = st.lists(st.floats(0, 25, allow_nan=False).map(lambda step: round(step, 3)), max_size=40)
+
+
+class Clock:
+    now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Ledger:
+    """Keeps the moment of each request let in, and counts anew every time."""
+
+    def __init__(self) -> None:
+        self.moments: list[float] = []
+
+    def used(self, now: float) -> int:
+        begin = now // SECONDS * SECONDS
+        before = sum(begin - SECONDS <= moment < begin for moment in self.moments)
+        since = sum(begin <= moment for moment in self.moments)
+        return math.floor(before * (begin + SECONDS - now) / SECONDS) + since
+
+
+@settings(max_examples=500)
+@given(steps=STEPS, limit=st.integers(1, 8))
+def test_it_counts_as_a_ledger_of_all_requests_does(steps: list[float], limit: int) -> None:
+    clock, ledger = Clock(), Ledger()
+    windows = MemoryWindows(clock)
+    for step in steps:
+        clock.now += step
+        let_in = windows.acquire_sliding_window_entry("a", limit, SECONDS)
+        assert let_in == (ledger.used(clock.now) < limit)
+        if let_in:
+            ledger.moments.append(clock.now)
+        counts = windows.get_sliding_window("a", SECONDS)
+        assert used(counts, SECONDS) == ledger.used(clock.now) <= limit
+
+
+@settings(max_examples=500)
+@given(steps=STEPS, limit=st.integers(1, 8))
+def test_who_waits_as_told_is_let_in_and_not_much_sooner(steps: list[float], limit: int) -> None:
+    clock = Clock()
+    windows = MemoryWindows(clock)
+    for step in steps:
+        clock.now += step
+        if windows.acquire_sliding_window_entry("a", limit, SECONDS):
+            continue
+        told = wait(windows.get_sliding_window("a", SECONDS), Limit(limit, SECONDS))
+        began = clock.now
+        clock.now = began + max(0.0, told - 0.001)
+        assert told < 0.001 or not windows.acquire_sliding_window_entry("a", limit, SECONDS)
+        clock.now = began + told + 0.001
+        assert windows.acquire_sliding_window_entry("a", limit, SECONDS)
+
+
+def test_callers_and_limits_do_not_count_for_each_other() -> None:
+    windows = MemoryWindows(Clock())
+    assert [windows.acquire_sliding_window_entry(who, 1, 1) for who in "abab"] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_of_many_threads_as_many_are_let_in_as_the_limit_says() -> None:
+    windows, let_in = MemoryWindows(Clock()), []
+
+    def ask() -> None:
+        for _ in range(200):
+            if windows.acquire_sliding_window_entry("a", 500, 60):
+                let_in.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(let_in) == 500
+
+
+def test_however_many_callers_there_are_the_memory_is_bounded() -> None:
+    windows = MemoryWindows(Clock(), capacity=100)
+    for number in range(1_000):
+        assert windows.acquire_sliding_window_entry(str(number), 1, 60)
+    assert len(windows._held) == 100
+    assert not windows.acquire_sliding_window_entry("999", 1, 60)
+    assert windows.acquire_sliding_window_entry("0", 1, 60)
+
+
+def test_a_redis_counts_as_the_memory_does(redis: Redis) -> None:
+    shared = storage(redis.url)
+    assert shared is not None
+    begin = time.monotonic()
+    clock = Clock()
+    memory = MemoryWindows(clock)
+    clock.now = math.floor(clock.now / 2) * 2.0  # Redis begins a window at the first request
+    start = clock.now
+    for _ in range(60):
+        clock.now = start + time.monotonic() - begin
+        both = [each.acquire_sliding_window_entry("same", 5, 2) for each in (shared, memory)]
+        counts = [Counts(*each.get_sliding_window("same", 2)) for each in (shared, memory)]
+        into = (clock.now - start) % 2
+        if 0.2 < into < 1.8 and abs(math.modf(counts[1].before * counts[1].before_left / 2)[0]) > 0.1:
+            assert used(counts[0], 2) == used(counts[1], 2)
+        assert both[0] in (True, False)
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("text", ["", "10", "0/minute", "-1/hour", "1/week", "1/minutes", "1 / day"])
+def test_what_is_no_limit_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no limit"):
+        Limit.of(text)
+
+
+def test_a_limit_reads_as_it_is_written() -> None:
+    assert Limit.of("600/minute") == (600, 60)
+    assert [Limit.of(f"1/{unit}").seconds for unit in ("second", "hour", "day")] == [1, 3600, 86400]
