@@ -38,10 +38,10 @@ def faults() -> Iterator[str]:
 
 
 def slug_faults(slug: str) -> Iterator[str]:
-    if not re.fullmatch(r"[a-z][a-z0-9]{0,29}", slug):
+    if not re.fullmatch(r"[a-z][a-z0-9]{0,19}", slug):
         yield (
             f"slug: {slug!r} will not do. It names a package, a database, a Debian package and a"
-            " unit: a small letter, then small letters and digits, at most 30, for instance notes."
+            " unit: a small letter, then small letters and digits, at most 20, for instance notes."
         )
     elif keyword.iskeyword(slug) or slug in sys.stdlib_module_names:
         yield f"slug: {slug} is a name of Python's own; choose another, for instance {slug}s."

@@ -78,7 +78,7 @@ class MetricsPage(Resource):
     limit = None
     makes = ("text/plain",)
 
-    def get(self, who: Principal) -> Any:
+    def get(self, who: Principal) -> Response:
         """Return the values in Prometheus's text format."""
         return Response(runtime().metrics.text(), content_type=CONTENT_TYPE)
 

@@ -64,8 +64,6 @@ class TokenVerifier:
             raise refusal("a claim that must be a text is none")
         if not all(type(claims[name]) is int for name in ("exp", "nbf", "iat")):
             raise refusal("a time must be a whole number")
-        if not all(type(claims[name]) is int for name in ("exp", "nbf", "iat")):
-            raise refusal("a time must be a whole number")
         scopes = claims.get("scope", "")
         if not isinstance(scopes, str):
             raise refusal("the claim `scope` must be a text")

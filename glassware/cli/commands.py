@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints, overload
 
 import click
 from flask.cli import AppGroup
@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 from glassware.problems import Problem
 
 Function = Callable[..., Any]
+F = TypeVar("F", bound=Function)
 
 
 class Commands(AppGroup):
@@ -33,6 +34,12 @@ class Commands(AppGroup):
 
     def __init__(self, name: str, help: str) -> None:
         super().__init__(name, help=help, no_args_is_help=True)
+
+    @overload
+    def command(self, named: str) -> Callable[[F], F]: ...
+
+    @overload
+    def command(self, named: F) -> F: ...
 
     def command(self, named: Any) -> Any:
         """Add a function as a command; it stays callable as it was."""

@@ -172,7 +172,8 @@ def refused(path: Path, fault: str) -> MalformedBodyProblem:
     steps: list[str] = []
     while path is not None:
         path, step = path
-        steps.insert(0, str(step)[:60])
+        # A name is quoted without what the reader of the problem would refuse.
+        steps.insert(0, FORBIDDEN.sub(REPLACEMENT, str(step)[:60]))
     return MalformedBodyProblem(f"At {'.'.join(steps) or 'the root'}: {fault}")
 
 

@@ -132,7 +132,7 @@ def spellings() -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize("secret", spellings())
+@pytest.mark.parametrize("secret", spellings(), ids=[f"spelling-{n}" for n in range(8)])
 @pytest.mark.parametrize("digest", ["sha256", "sha384", "sha512"])
 def test_a_public_key_is_no_shared_secret(secret: bytes, digest: str) -> None:
     token = forge(

@@ -26,7 +26,16 @@ OUTSIDE = st.ip_addresses().map(str).filter(lambda text: not PROXIES.hold(text))
 FORGED = st.one_of(
     IN_PROXIES, OUTSIDE, st.sampled_from(["", "unknown", "127.0.0.1", "::1", "localhost", "10.0.0"])
 )
-ODD = ["", " ", "unknown", "_hidden", "192.0.2.1:4711", "[2001:db8::1]", "fe80::1%eth0", "010.0.0.1"]
+ODD = [
+    "",
+    " ",
+    "unknown",
+    "_hidden",
+    "192.0.2.1:4711",
+    "[2001:db8::1]",
+    "fe80::1%eth0",
+    "010.0.0.1",
+]
 SPACE = st.sampled_from([",", ", ", " ,", " , "])
 
 

@@ -105,26 +105,23 @@ def test_however_many_callers_there_are_the_memory_is_bounded() -> None:
     assert windows.acquire_sliding_window_entry("0", 1, 60)
 
 
-def test_a_redis_counts_as_the_memory_does(redis: Redis) -> None:
-    shared = storage(redis.url)
+def test_a_redis_lets_in_as_many_and_whoever_waits_as_told(redis: Redis) -> None:
+    shared, limit = storage(redis.url), Limit(4, 1)
     assert shared is not None
-    begin = time.monotonic()
-    clock = Clock()
-    memory = MemoryWindows(clock)
-    clock.now = math.floor(clock.now / 2) * 2.0  # Redis begins a window at the first request
-    start = clock.now
-    for _ in range(60):
-        clock.now = start + time.monotonic() - begin
-        both = [each.acquire_sliding_window_entry("same", 5, 2) for each in (shared, memory)]
-        counts = [Counts(*each.get_sliding_window("same", 2)) for each in (shared, memory)]
-        into = (clock.now - start) % 2
-        if 0.2 < into < 1.8 and abs(math.modf(counts[1].before * counts[1].before_left / 2)[0]) > 0.1:
-            assert used(counts[0], 2) == used(counts[1], 2)
-        assert both[0] in (True, False)
-        time.sleep(0.05)
+    asked = [shared.acquire_sliding_window_entry("wait", *limit) for _ in range(6)]
+    assert asked == [True] * 4 + [False] * 2
+    told = wait(Counts(*shared.get_sliding_window("wait", 1)), limit)
+    assert 0.5 < told <= 1
+    time.sleep(told - 0.2)
+    assert not shared.acquire_sliding_window_entry("wait", *limit)
+    time.sleep(0.22)
+    assert shared.acquire_sliding_window_entry("wait", *limit)
+    assert used(Counts(*shared.get_sliding_window("wait", 1)), 1) == 4
 
 
-@pytest.mark.parametrize("text", ["", "10", "0/minute", "-1/hour", "1/week", "1/minutes", "1 / day"])
+@pytest.mark.parametrize(
+    "text", ["", "10", "0/minute", "-1/hour", "1/week", "1/minutes", "1 / day"]
+)
 def test_what_is_no_limit_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no limit"):
         Limit.of(text)

@@ -244,7 +244,7 @@ def test_the_root_lists_the_resources_by_their_urls(make: Any) -> None:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_problem_of_every_service_is_explained_under_its_url(package: str) -> None:
     service = import_module(f"{package}.app").service
-    with Mesh([service], transports={"auth": Issuer().transport}) as mesh:
+    with Mesh([service]) as mesh:
         client = mesh.client(service.name)
         listed = client.get("/problems").json()["items"]
         assert len({each["url"] for each in listed}) == len(listed) > 20

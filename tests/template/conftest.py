@@ -11,11 +11,11 @@ from tests.template.checkout import Checkout, installed
 
 #: A name before all others', an uneven plural, letters that are not ASCII; and all at its longest.
 ODD = {
-    "slug": "a1",
+    "slug": "a" * 20,
     "resource": "time_entry",
     "summary": "Café hours & days: who's worked (how long), à la carte, #1's; 5 + 2 @ x = y/z",
 }
-LONG = {"slug": "b" * 30, "resource": "correspondence_box", "summary": "y" * 79}
+LONG = {"slug": "b" * 20, "resource": "correspondence_box", "summary": "y" * 79}
 
 
 @pytest.fixture(scope="session")

@@ -159,7 +159,7 @@ def test_a_resource_is_declared_in_less_than_15_lines(births: Mapping[str, Path]
 
 def test_it_is_named_where_every_service_is(checkout: Checkout, births: Mapping[str, Path]) -> None:
     services = {path.parent.name for path in checkout.suite.glob("services/*/manage.py")}
-    assert {"auth", "notes", "a1"} < services
+    assert {"auth", "notes", births["odd suite"].name} < services
     for name, listed in lists(checkout.suite):
         assert listed == services, name
 
@@ -196,7 +196,7 @@ def names(module: Path) -> set[str]:
 
 def test_no_resource_may_have_a_name_that_its_code_needs(births: Mapping[str, Path]) -> None:
     """The noun is a variable in domain.py, and its class has a name in every module."""
-    package = births["odd suite"] / "src" / "glassware_a1"
+    package = births["odd suite"] / "src" / f"glassware_{births['odd suite'].name}"
     needed = names(package / "domain.py")
     for module in package.glob("*.py"):
         needed |= {name for name in names(module) if name.istitle()}

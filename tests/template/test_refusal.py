@@ -38,7 +38,7 @@ def refusal(folder: Path, **answers: str) -> list[str]:
     [
         {},
         {"slug": "b"},
-        {"slug": "x" * 30},
+        {"slug": "x" * 20},
         {"slug": "v2"},
         {"resource": "time_entry"},
         {"resource": "policy"},
@@ -57,7 +57,7 @@ def test_good_answers_are_taken(tmp_path: Path, answers: dict[str, str]) -> None
         ("My-Notes", "'My-Notes' will not do."),
         ("my_notes", "'my_notes' will not do."),
         ("9lives", "for instance notes"),
-        ("x" * 31, "at most 30"),
+        ("x" * 21, "at most 20"),
         ("../notes", "'../notes' will not do."),
         ("notes\n", "will not do."),
         ("lambda", "is a name of Python's own"),

@@ -19,6 +19,9 @@ CLIENT_ID = Regexp(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", error="Not a name such as r
 class Email(fields.String):
     """An address in ASCII, which has one lower case and no look-alikes; loaded in lower case."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"format": "email", "maxLength": 254}, **kwargs)
+
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         if not text.isascii() or '"' in text or len(text) > 254:

@@ -56,6 +56,7 @@ def _archive(
         for index, entry in enumerate(entries):
             with _reading(index, entry), closing(Spool()) as spool:
                 name, size = names.add(index, entry.name), entry.size
+                meter.admit(index, entry)
                 content = blocks(meter.read(index, entry))
                 if size is None and kind.needs_size:
                     size = _put_aside(content, spool, limits.max_spool)

@@ -51,13 +51,28 @@ class Meter:
         self._clock = clock
         self._deadline = clock() + limits.max_seconds
 
+    def admit(self, index: int, entry: Entry) -> None:
+        """Refuse an entry that cannot be right, before it is begun.
+
+        Raises InvalidProblem for its size or time.
+        """
+        if index >= self._limits.max_entries:
+            raise TooLargeProblem(f"An archive has at most {self._limits.max_entries} entries.")
+        if entry.modified.tzinfo is None or not 1970 <= entry.modified.year <= 2105:
+            # A zip would silently state another time: its seconds are 32 bits without a sign.
+            raise _problem(index, "modified", "Must have a time zone, and be from 1970 to 2105.")
+        if entry.size is not None and entry.size < 0:
+            raise _problem(index, "size", "Must not be negative.")
+        if (entry.size or 0) > self._left:
+            self._refuse_bytes()
+        self._take(0)
+
     def read(self, index: int, entry: Entry) -> Iterator[bytes]:
         """Yield the content as it comes, checked; raise as soon as it cannot be right.
 
-        Raises InvalidProblem for a size that does not hold or a time that cannot be, TypeError
-        when a chunk is not bytes-like, and whatever the content itself raises.
+        Raises InvalidProblem when content and declared size differ, TypeError when a chunk is not
+        bytes-like, and whatever the content itself raises.
         """
-        self._admit(index, entry)
         count = 0
         for chunk in entry.content:
             if not isinstance(chunk, bytes | bytearray | memoryview):
@@ -70,18 +85,6 @@ class Meter:
             yield data
         if entry.size is not None and count < entry.size:
             raise _problem(index, "size", f"The source gave {count} of {entry.size} bytes.")
-
-    def _admit(self, index: int, entry: Entry) -> None:
-        if index >= self._limits.max_entries:
-            raise TooLargeProblem(f"An archive has at most {self._limits.max_entries} entries.")
-        if entry.modified.tzinfo is None or not 1970 <= entry.modified.year <= 2105:
-            # A zip would silently state another time: its seconds are 32 bits without a sign.
-            raise _problem(index, "modified", "Must have a time zone, and be from 1970 to 2105.")
-        if entry.size is not None and entry.size < 0:
-            raise _problem(index, "size", "Must not be negative.")
-        if (entry.size or 0) > self._left:
-            self._refuse_bytes()
-        self._take(0)
 
     def _take(self, count: int) -> None:
         self._left -= count
