@@ -10,7 +10,7 @@ bin := .venv/bin
 services := $(notdir $(wildcard services/*))
 timed := tools/timed
 pytest := $(bin)/python -m pytest
-python := glassware tests tools docs $(addprefix services/,$(services))
+python := cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
 # The tools of the virtualenv are found by the programs that the targets start.
 export PATH := $(CURDIR)/$(bin):$(PATH)

@@ -38,6 +38,7 @@ def faults() -> Iterator[str]:
 
 
 def slug_faults(slug: str) -> Iterator[str]:
+    """Yield what is wrong with the name. The user glassware-<slug> may have 32 characters."""
     if not re.fullmatch(r"[a-z][a-z0-9]{0,19}", slug):
         yield (
             f"slug: {slug!r} will not do. It names a package, a database, a Debian package and a"

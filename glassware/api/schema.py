@@ -35,7 +35,7 @@ def made(
     return schema(only=only, many=many)
 
 
-def page_of(schema: type[Schema]) -> type[Schema]:
+def page_of(schema: type[MarshmallowSchema]) -> type[Schema]:
     """Return the schema of a page of a listing."""
     members: dict[str, Any] = {
         "items": fields.List(fields.Nested(schema)),

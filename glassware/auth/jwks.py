@@ -131,7 +131,7 @@ def read_keys(document: Mapping[str, Any], algorithms: frozenset[str]) -> Keys:
     """Return the keys that may check a signature by one of the algorithms; ignore the others."""
     keys: Keys = {}
     for entry in document["keys"]:
-        if not isinstance(entry, Mapping) or not isinstance(entry.get("key_ops", []), list):
+        if not isinstance(entry, dict) or not isinstance(entry.get("key_ops", []), list):
             continue
         if entry.get("use", "sig") != "sig" or "verify" not in entry.get("key_ops", ["verify"]):
             continue

@@ -71,7 +71,7 @@ def restore(file: Path, yes: bool) -> None:
         about = unpack(packed, folder / "copy", parts().service, found)
         if not yes and (table := first_with_rows()):
             raise CopyError(f"There are rows in the table {table}: --yes replaces them all.")
-        database().engine.dispose()
+        database().close()
         said = found.load(folder / "copy")
     click.echo(f"The database is as it was at {about.taken_at}. {said}".rstrip())
     click.echo(advice(where()))

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
+from gunicorn.systemd import SD_LISTEN_FDS_START, sd_notify
 from gunicorn.workers import gthread
 
 from glassware.config import Config
@@ -25,6 +30,8 @@ if TYPE_CHECKING:
 MEMORY = Path("/dev/shm")  # noqa: S108 - only private files are made there
 #: Seconds that an idle connection holds up a restart: a stopping worker accepts nobody.
 LINGER = 0.2
+#: Above every descriptor that a socket may have to be put at.
+ABOVE = 100
 
 
 class HouseLogger(Logger):
@@ -68,7 +75,31 @@ def settings(config: Config) -> dict[str, Any]:
         "on_exit": lambda _server: metrics.unshare(),
         "control_socket_disable": True,
         "forwarded_allow_ips": "",
+        "pre_exec": give_sockets,
+        "post_worker_init": take_over,
     }
+
+
+def give_sockets(arbiter: Any) -> None:
+    """Put the sockets where the program that replaces this one (SIGUSR2) expects systemd's."""
+    if not arbiter.systemd:
+        return
+    copies = [fcntl(each.fileno(), F_DUPFD_CLOEXEC, ABOVE) for each in arbiter.LISTENERS]
+    for each in arbiter.LISTENERS:
+        os.set_inheritable(each.fileno(), False)
+    for wanted, copy in enumerate(copies, SD_LISTEN_FDS_START):
+        os.dup2(copy, wanted, inheritable=True)
+
+
+def take_over(worker: Any) -> None:
+    """Lead in place of the program that this one replaces, now that a worker can serve.
+
+    The old one finishes its requests. Had this one failed before, the old one would just go on.
+    """
+    if old := os.environ.get("GUNICORN_PID"):
+        sd_notify(f"MAINPID={worker.ppid}", worker.log)
+        with suppress(ProcessLookupError):
+            os.kill(int(old), signal.SIGTERM)
 
 
 def serve(manager: Manager, overrides: Mapping[str, str], *, debug: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -82,8 +83,9 @@ class Readers:
         return connection
 
     def close(self) -> None:
-        while self.idle:
-            self.idle.pop().close()
+        with suppress(IndexError):
+            while True:
+                self.idle.pop().close()
 
 
 class Database(SQLAlchemy):
@@ -114,8 +116,8 @@ class Database(SQLAlchemy):
     def read(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
         """Return the rows of a statement that only reads, as a transaction of its own.
 
-        The connections for this are kept open, apart from the session's. One that the server has
-        closed meanwhile is replaced, once.
+        The connections for this are kept open, apart from the session's. Where the server has
+        closed them meanwhile, others take their place.
         """
         readers = self.readers
         try:
@@ -123,6 +125,7 @@ class Database(SQLAlchemy):
         except DBAPIError as error:
             if not error.connection_invalidated:
                 raise
+            readers.close()  # the server has lost the others, too
             return readers.fetch(statement, values)
 
     @property

@@ -83,6 +83,14 @@ def test_a_method_that_is_not_there_is_a_405_with_allow(world: World) -> None:
     assert response.headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
+def test_a_body_of_another_type_is_a_415_that_says_what_is_read(world: World) -> None:
+    sent = {"headers": world.headers(**{"Content-Type": "text/plain"}), "content": b"{}"}
+    document = in_both(world, "POST", "/notes", 415, **sent)
+    assert document["supported"] == ["application/json", "application/xml"]
+    response = world.client.post("/notes", **sent)
+    assert response.headers["Accept"] == "application/json, application/xml"
+
+
 def test_options_lists_the_methods(world: World) -> None:
     response = world.client.options("/notes")
     assert response.status_code == 200

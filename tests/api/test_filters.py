@@ -68,7 +68,7 @@ CONDITIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(
     rows=st.lists(ROWS, max_size=15),
     conditions=st.lists(CONDITIONS, min_size=1, max_size=3, unique_by=lambda each: each[:2]),

@@ -75,7 +75,7 @@ def walk(world: World, url: str, between: Any = None) -> list[str]:
     raise AssertionError("the pages do not end")
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(rows=st.lists(ROWS, max_size=20), sorts=SORTS, limit=st.integers(1, 7))
 def test_pages_are_the_sorted_list_in_pieces(
     one_world: World, rows: list[Any], sorts: Any, limit: int
@@ -87,7 +87,7 @@ def test_pages_are_the_sorted_list_in_pieces(
     assert walk(one_world, url) == [row["id"] for row in sorted(known, key=compare(sorts))]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     rows=st.lists(ROWS, min_size=3, max_size=15),
     more=st.lists(ROWS, max_size=10),
@@ -183,8 +183,8 @@ def test_a_forged_cursor_is_refused(one_world: World, forged: str, at: Any) -> N
     one_world.clear()
     one_world.insert(*[{"text": "a", "done": False}] * 2)
     cursor = cursor_of(one_world, "sort=text")
-    place = at.draw(st.integers(0, len(cursor) - 1))
-    for each in (forged, cursor[:place] + forged + cursor[place + 1 :]):
+    place = at.draw(st.integers(0, len(cursor)))
+    for each in (forged, cursor[:place] + forged + cursor[place:], cursor[:place] + forged):
         response = one_world.client.get(
             "/notes", params={"sort": "text", "cursor": each}, headers=one_world.headers()
         )

@@ -190,8 +190,8 @@ def test_a_token_brings_neither_its_own_key_nor_any_extension(extra: dict[str, A
         True,
         [ISSUER.kid],
         {"kid": ISSUER.kid},
-        ISSUER.kid.upper() + "x",
-        f" {ISSUER.kid}",
+        pytest.param(ISSUER.kid.upper() + "x", id="longer"),
+        pytest.param(f" {ISSUER.kid}", id="spaced"),
     ],
 )
 def test_an_odd_key_id_finds_no_key(kid: Any) -> None:

@@ -61,7 +61,7 @@ class Place:
 
     def close(self) -> None:
         with self.app.app_context():
-            self.service.database.engine.dispose()
+            self.service.database.close()
 
     @property
     def sqlite(self) -> Path:

@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -50,21 +51,47 @@ class Started:
         self.local.bind(str(self.path))
         self.local.listen(64)
         given = [self.network.fileno(), self.local.fileno()]
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", STARTER, str(SERVICE), ",".join(map(str, given))],
-            env={**os.environ, "GLASSWARE_ARCHIVES__SERVICE__STATE_DIR": str(folder / "state")},
-            pass_fds=given,
-            stderr=subprocess.PIPE,
-        )
+        self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.notices.bind(str(folder / "notify.sock"))
+        self.notices.settimeout(20)
+        environ = {
+            "NOTIFY_SOCKET": str(folder / "notify.sock"),
+            "GLASSWARE_ARCHIVES__SERVICE__STATE_DIR": str(folder / "state"),
+        }
+        with (folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", STARTER, str(SERVICE), ",".join(map(str, given))],
+                env={**os.environ, **environ},
+                pass_fds=given,
+                stderr=log,
+            )
+        self.leader = self.process.pid
 
     def by_network(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.network.getsockname()[1], timeout=20)
 
+    def told(self, name: str) -> str:
+        """Return the value of the next notice by that name that systemd would get."""
+        while True:
+            for line in self.notices.recv(4096).decode().splitlines():
+                found, _, value = line.partition("=")
+                if found == name:
+                    return value
+
+    def hand_over(self) -> None:
+        """Have the server replaced by a new one, and wait until that leads."""
+        os.kill(self.leader, signal.SIGUSR2)
+        self.leader = int(self.told("MAINPID"))
+
     def end(self) -> None:
-        self.process.kill()
-        self.process.communicate(timeout=10)
-        self.network.close()
-        self.local.close()
+        with suppress(ProcessLookupError):
+            os.kill(self.leader, signal.SIGTERM)
+        self.process.wait(20)
+        deadline = time.monotonic() + 20
+        while Path(f"/proc/{self.leader}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        for each in (self.network, self.local, self.notices):
+            each.close()
 
 
 def live(connection: HTTPConnection) -> int:
@@ -77,6 +104,7 @@ def live(connection: HTTPConnection) -> int:
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Started]:
     started = Started(tmp_path)
+    assert started.told("READY") == "1"
     yield started
     started.end()
 
@@ -98,5 +126,39 @@ def test_an_idle_connection_does_not_hold_up_a_restart(started: Started) -> None
         started.process.send_signal(signal.SIGTERM)
         assert idle.sock.recv(1) == b""
         assert time.monotonic() - began < 1.5
-    _, errors = started.process.communicate(timeout=20)
-    assert started.process.returncode == 0, errors.decode()
+    assert started.process.wait(20) == 0
+
+
+@pytest.mark.processes
+def test_a_new_program_takes_over_while_callers_call(started: Started) -> None:
+    for _ in range(2):
+        old, answers, over = started.leader, [], threading.Event()
+
+        def call() -> None:
+            while not over.is_set():
+                for connection in (started.by_network(), UnixConnection(started.path)):
+                    with closing(connection):
+                        answers.append(live(connection))
+
+        caller = threading.Thread(target=call)
+        caller.start()
+        started.hand_over()
+        assert started.leader != old
+        time.sleep(0.5)
+        over.set()
+        caller.join(20)
+        assert len(answers) > 4
+        assert set(answers) == {200}
+    assert started.process.wait(20) == 0
+
+
+@pytest.mark.processes
+def test_a_program_that_cannot_start_never_takes_over(started: Started, tmp_path: Path) -> None:
+    (tmp_path / "state/secrets/app.secret_key").write_text("")
+    os.kill(started.leader, signal.SIGUSR2)
+    started.notices.settimeout(5)
+    with pytest.raises(TimeoutError):
+        started.told("MAINPID")
+    with closing(started.by_network()) as connection:
+        assert live(connection) == 200
+    assert b"is empty" in (tmp_path / "log").read_bytes()

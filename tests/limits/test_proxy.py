@@ -57,7 +57,7 @@ def plain(text: str) -> str:
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=300)
 @given(
     forged=st.lists(FORGED, max_size=10),
     client=OUTSIDE,

@@ -14,6 +14,7 @@ import pytest
 from flask import Flask
 
 from glassware.api import Resource
+from glassware.api.declare import DeclarationError
 from glassware.auth import authenticated, network, public
 from glassware.config import ConfigError, Option
 from glassware.config.networks import Networks
@@ -310,7 +311,16 @@ def test_from_anywhere_else_no_token_helps(
     assert "network" in problem["required"]
 
 
-def test_a_policy_by_an_option_that_is_none_stops_the_boot(start: Any) -> None:
+def test_a_policy_by_an_option_that_is_none_stops_the_boot(tmp_path: Path) -> None:
     broken = Service("doors", package="glassware", resources=(Vault,))
-    with pytest.raises(Exception, match=r"vault\.networks is no option of type Networks"):
-        broken.create_app({"service.mode": "development"}, environ={})
+    places = {"service.mode": "development", "service.secrets_dir": str(tmp_path)}
+    with pytest.raises(DeclarationError, match=r"vault\.networks is no option of type Networks"):
+        broken.create_app(places, environ={})
+
+
+@pytest.mark.parametrize("limit", ["often", {"GET": "1/second", "POST": "1"}])
+def test_a_limit_that_cannot_be_read_stops_the_boot(tmp_path: Path, limit: Any) -> None:
+    door = type("Hatch", (Door,), {"limit": limit})
+    places = {"service.mode": "development", "service.secrets_dir": str(tmp_path)}
+    with pytest.raises(DeclarationError, match="is no limit; write 600/minute"):
+        Service("doors", package="glassware", resources=(door,)).create_app(places, environ={})

@@ -16,6 +16,7 @@ from glassware_auth.models import db
 from glassware_tasks.app import service as tasks
 
 PASSWORD = "correct horse battery staple"
+MAX_BODY = 65_536
 EMAIL = "ada@example.org"
 
 
@@ -65,5 +66,6 @@ class Suite:
 @pytest.fixture(scope="session")
 def suite() -> Iterator[Suite]:
     # Without rate limits: they would answer in the place of what is looked at.
-    with Mesh([auth, tasks, archives], settings={"limits.storage": ""}) as mesh:
+    settings = {"limits.storage": "", "server.max_body": str(MAX_BODY)}
+    with Mesh([auth, tasks, archives], settings=settings) as mesh:
         yield Suite(mesh)

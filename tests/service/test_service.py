@@ -232,6 +232,16 @@ def test_the_keys_of_the_issuer_are_needed_to_be_ready_but_not_to_live(
     assert client.get("/health/ready").json == {"status": "ok", "checks": {"keys": "ok"}}
 
 
+def test_what_every_service_has_is_public_for_a_reason(make: Any) -> None:
+    """Whoever adds a route to all services opens it to everybody here, and nowhere else."""
+    views = make().view_functions.values()
+    public_ = {view.view_class.path for view in views if view.view_class.policy.is_public}
+    assert public_ == {
+        *("/", "/health/live", "/health/ready", "/problems", "/problems/<slug>"),
+        *("/openapi.json", "/docs", "/static/<name>", "/fault", "/parts"),
+    }
+
+
 def test_the_root_lists_the_resources_by_their_urls(make: Any) -> None:
     client = make().test_client()
     document = client.get("/").json

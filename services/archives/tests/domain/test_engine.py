@@ -11,7 +11,7 @@ import tarfile
 import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from itertools import pairwise
 from pathlib import Path
 
@@ -73,7 +73,7 @@ RIGHT = {
     "empty, of unknown size": ([], None),
     "of unknown size, small": (cut(NOISE[:30_000]), None),
     "of unknown size, more than the spool keeps in memory": (cut(NOISE[: MIB + 300_000]), None),
-    "one chunk of many blocks": ([NOISE], len(NOISE)),
+    "one chunk of many blocks": ([NOISE[:MIB]], MIB),
     "empty chunks in between": ([b"", b"ab", b"", b"", b"cd", b""], 4),
     "bytearray": ([bytearray(b"ab"), bytearray(b"cd")], 4),
     "memoryview": ([memoryview(b"ab"), memoryview(b"0c0d")[1::2]], None),
@@ -149,10 +149,10 @@ def test_any_set_of_entries_makes_the_round_trip(format: str, data, unpack) -> N
 
 
 @every_format
-@given(cuts=st.lists(st.integers(0, 300_000)), size=st.sampled_from([None, 300_000]))
-@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(0, 200_000)), size=st.sampled_from([None, 200_000]))
+@settings(max_examples=10, deadline=None)
 def test_bytes_do_not_depend_on_how_the_sources_arrive(format: str, cuts, size) -> None:
-    content = NOISE[:300_000]
+    content = NOISE[:200_000]
     edges = [0, *sorted(cuts), len(content)]
     pieces = [content[start:end] for start, end in pairwise(edges)]
     assert archive(format, Entry("a", pieces, size)) == archive(format, Entry("a", [content], size))
@@ -179,7 +179,7 @@ def test_time_of_an_entry_is_kept_to_the_second() -> None:
     "moment",
     [
         datetime(2024, 1, 1),  # noqa: DTZ001 - that it is naive is the point
-        datetime(1969, 12, 31, tzinfo=UTC),
+        datetime(1970, 1, 1, tzinfo=timezone(timedelta(hours=1))),
         datetime(2107, 1, 1, tzinfo=UTC),
     ],
 )

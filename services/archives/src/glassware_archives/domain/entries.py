@@ -58,7 +58,7 @@ class Meter:
         """
         if index >= self._limits.max_entries:
             raise TooLargeProblem(f"An archive has at most {self._limits.max_entries} entries.")
-        if entry.modified.tzinfo is None or not 1970 <= entry.modified.year <= 2105:
+        if entry.modified.tzinfo is None or not 0 <= entry.modified.timestamp() < 2**32:
             # A zip would silently state another time: its seconds are 32 bits without a sign.
             raise _problem(index, "modified", "Must have a time zone, and be from 1970 to 2105.")
         if entry.size is not None and entry.size < 0:
