@@ -139,7 +139,7 @@ Named in {", ".join(joined)}.
   make run      start it with the others
 
 An account that may call it:
-  services/auth/manage.py clients create me --scopes "{SLUG}:read {SLUG}:write"
+  services/auth/manage.py clients create trial --scopes "{SLUG}:read {SLUG}:write"
 People may once auth.user_scopes has these scopes.
 """
 

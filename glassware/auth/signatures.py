@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import http_sf
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from http_message_signatures import (
     HTTPMessageSignaturesException,
@@ -133,7 +134,8 @@ def verified(
     try:
         (result,) = verifier.verify(message, max_age=max_age, require_components=covered)
     except HTTPMessageSignaturesException as error:
-        raise refusal(str(error) or "it is not right") from None
+        wrong = isinstance(error.__cause__, InvalidSignature)
+        raise refusal("it is not right" if wrong else str(error)) from None
     return result
 
 

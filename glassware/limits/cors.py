@@ -16,8 +16,8 @@ from glassware.config import Config
 PORT = re.compile(r":[0-9]+\Z")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 HEADERS = (
-    "Authorization, Content-Digest, Content-Type, Idempotency-Key, If-Match, If-None-Match, Prefer, "
-    "Signature, Signature-Input, Traceparent, X-Request-Id"
+    "Authorization, Content-Digest, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+    "Prefer, Signature, Signature-Input, Traceparent, X-Request-Id"
 )
 EXPOSED = (
     "Content-Disposition, ETag, Idempotency-Replayed, Link, Location, RateLimit, RateLimit-Policy, "

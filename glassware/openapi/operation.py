@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from inspect import cleandoc
-from typing import Any
 
 from werkzeug.routing import Rule
 
@@ -95,7 +94,10 @@ class Operation:
             "parameters": [*self.path_parameters(), *self.query_parameters(), *self.headers()],
             "requestBody": self.body(),
         }
-        return {**{name: value for name, value in node.items() if value}, "security": self.security()}
+        return {
+            **{name: value for name, value in node.items() if value},
+            "security": self.security(),
+        }
 
     def words(self) -> list[str]:
         """Return what the docstrings say of the method and the resource, a paragraph each."""
@@ -111,7 +113,9 @@ class Operation:
         if self.policy.is_public:
             return []
         return [
-            {scheme: sorted(scopes)} for scopes in self.policy.scopes for scheme in ("bearer", "oauth2")
+            {scheme: sorted(scopes)}
+            for scopes in self.policy.scopes
+            for scheme in ("bearer", "oauth2")
         ]
 
     def path_parameters(self) -> Iterator[Node]:
@@ -156,7 +160,9 @@ class Operation:
             words = "The ETag of the version to change, or `*` for any."
             yield {**header("If-Match", TAG, words), "required": True}
         elif self.makes_items:
-            words = "Sent again with the same key, the request is answered again, and makes nothing."
+            words = (
+                "Sent again with the same key, the request is answered again, and makes nothing."
+            )
             yield header("Idempotency-Key", KEY, words)
 
     def body(self) -> Node | None:
@@ -190,12 +196,14 @@ class Operation:
         returned = getattr(self.resource, self.method.lower()).__annotations__.get("return")
         if returned == "None":
             return {"204": response("It is done.")}
-        media = (parse.JSON, parse.XML)
+        media: tuple[str, ...] = (parse.JSON, parse.XML)
         if returned == "Response":
             media = self.resource.makes or (parse.JSON,)
         kind = self.resource.answers
         node = self.schemas.refer(kind(), OUT) if kind else {}
-        return {str(status): response("The answer.", node, media) for status in self.resource.statuses}
+        return {
+            str(status): response("The answer.", node, media) for status in self.resource.statuses
+        }
 
     def problems(self) -> Iterator[type[Problem]]:
         """Yield the kinds of problems that the operation answers with, but for faults."""

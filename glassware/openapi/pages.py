@@ -67,7 +67,9 @@ class Pages:
             name = "listing.html"
         facts = {"data": data, "etag": headers.get("ETag", ""), **self.about(resource)}
         if resource is Root:
-            facts["entries"] = [(resource_named(name), url) for name, url in data["resources"].items()]
+            facts["entries"] = [
+                (resource_named(name), url) for name, url in data["resources"].items()
+            ]
         return self.page(name, status, headers, **facts)
 
     def problem(self, error: Problem, document: Document) -> Response:
@@ -104,7 +106,9 @@ class Pages:
             crumbs=list(crumbs()),
             **facts,
         )
-        return Response(text, status=status, headers={**headers, **self.headers}, mimetype="text/html")
+        return Response(
+            text, status=status, headers={**headers, **self.headers}, mimetype="text/html"
+        )
 
     def about(self, resource: type[Resource]) -> Document:
         """Return what the page of a resource is drawn from, besides its answer."""

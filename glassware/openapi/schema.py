@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import marshmallow
 from apispec import APISpec
@@ -24,6 +24,13 @@ from glassware.openapi import examples
 Node = dict[str, Any]
 VERSION = "3.1.0"
 UUID = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+#: What the chassis's own fields are, and what apispec calls by a name that JSON Schema has not.
+KINDS: dict[type, tuple[str | None, str | None]] = {
+    fields.URL: ("string", "uri"),
+    Instant: ("string", "date-time"),
+    Link: ("string", "uri"),
+    Relation: ("string", "uri"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,16 +52,9 @@ class Converter(OpenAPIConverter):
     ``base`` is the URL of the service in the examples.
     """
 
-    field_mapping: ClassVar[dict[type, tuple[str | None, str | None]]] = {
-        **DEFAULT_FIELD_MAPPING,
-        fields.URL: ("string", "uri"),
-        Instant: ("string", "date-time"),
-        Link: ("string", "uri"),
-        Relation: ("string", "uri"),
-    }
-
     def __init__(self, base: str) -> None:
         super().__init__(VERSION, None, APISpec("", "", VERSION))
+        self.field_mapping = {**DEFAULT_FIELD_MAPPING, **KINDS}
         self.base = base
         self.components: dict[str, Node] = {}
         self.names: dict[tuple[type[marshmallow.Schema], Way], str] = {}

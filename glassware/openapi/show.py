@@ -28,7 +28,7 @@ def moment(value: str) -> str:
     return INSTANT.sub(r"\1 \2 UTC", value)
 
 
-def short(url: str, base: str = "") -> str:
+def short(url: str) -> str:
     """Return the URL as it reads best: without the host, and of a UUID only its ends."""
     text = re.sub(r"([0-9a-f]{4})[0-9a-f-]{28}([0-9a-f]{4})\b", r"\1…\2", url)
     parts = urlsplit(text)

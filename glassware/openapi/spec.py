@@ -7,8 +7,7 @@ is for people and changes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 from flask import Flask
 from werkzeug.routing import Rule
@@ -145,7 +144,9 @@ class Document:
             "tags": [{"name": name, "description": self.tags[name]} for name in self.tags],
             "paths": dict(self.paths),
             "components": {
-                "schemas": dict(sorted({**self.schemas.components, "Problem": PROBLEM_SCHEMA}.items())),
+                "schemas": dict(
+                    sorted({**self.schemas.components, "Problem": PROBLEM_SCHEMA}.items())
+                ),
                 "responses": dict(sorted(self.responses.items())),
                 "headers": {
                     name: {"description": words, "schema": TEXT} for name, words in HEADERS.items()
@@ -156,7 +157,10 @@ class Document:
 
     def security_schemes(self) -> Node:
         issuer = self.parts.config["auth.issuer"].rstrip("/")
-        flow = {"tokenUrl": f"{issuer}/oauth/token", "scopes": dict.fromkeys(sorted(self.scopes), "")}
+        flow = {
+            "tokenUrl": f"{issuer}/oauth/token",
+            "scopes": dict.fromkeys(sorted(self.scopes), ""),
+        }
         return {
             "bearer": {
                 "type": "http",

@@ -91,7 +91,7 @@ def services() -> list[Service]:
 def house(world: Any) -> Iterator[House]:
     """Run the services of the repository, and the notes of the world beside them."""
     with ExitStack() as stack:
-        mesh = stack.enter_context(Mesh(services(), settings={"service.mode": "development"}))
+        mesh = stack.enter_context(Mesh(services(), settings={"auth.access_lifetime": "3600"}))
         found = House({name: Wire(app) for name, app in mesh.apps.items()})
         furnish(found, mesh)
         note = world.add().json()["url"].removeprefix("http://127.0.0.1:7009")

@@ -126,7 +126,7 @@ class World(Wire):
         self.client = httpx2.Client(
             base_url="http://127.0.0.1:7009", transport=WSGITransport(self.app)
         )
-        self.token = self.issuer.token(self.me, SCOPES)
+        self.token = self.issuer.token(self.me, SCOPES, exp=2**33)
 
     def headers(self, scopes: str = SCOPES, subject: str = "", **more: str) -> dict[str, str]:
         """Return the headers of a caller, by default of me with all that I may."""

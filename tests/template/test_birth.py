@@ -14,6 +14,7 @@ import pytest
 
 from glassware.api.declare import endpoint
 from glassware.api.system import SYSTEM
+from glassware_auth.schemas import ClientSchema
 from tests.template.checkout import ROOT, Checkout, lists
 
 OWN = (
@@ -35,6 +36,16 @@ def files(service: Path) -> Iterator[Path]:
         made_since = {"var", "__pycache__"} & set(path.parts) or path.match("*.egg-info/*")
         if path.is_file() and not made_since:
             yield path
+
+
+def test_four_questions_are_asked_and_the_next_steps_are_told(told: str) -> None:
+    asked = ("Name of the service", "What it does", "The thing it keeps", "Where it lives")
+    assert [told.count(question) for question in asked] == [1, 1, 1, 1]
+    assert told.count("]: ") == 4
+    assert "services/notes is a part of the suite now. It serves on port 7004." in told
+    command = re.search(r"services/auth/manage.py clients create (\S+) --scopes \"(.*)\"", told)
+    assert command
+    assert not ClientSchema().validate({"client_id": command[1], "scopes": command[2].split()})
 
 
 def test_no_template_is_left_in_it(born: Path) -> None:

@@ -141,7 +141,8 @@ def start() -> Iterator[Start]:
         def run(
             elsewhere: str = "", services: tuple[Service, ...] = (auth, tasks), **more: str
         ) -> House:
-            mesh = Mesh(services, settings={key.replace("__", "."): more[key] for key in more})
+            settings = {key.replace("__", "."): value for key, value in more.items()}
+            mesh = Mesh(services, settings={"auth.access_lifetime": "3600", **settings})
             if elsewhere:
                 mesh.transports["auth"] = SickWay(mesh.transports["auth"], elsewhere)
             return House(stack.enter_context(mesh))

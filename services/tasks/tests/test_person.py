@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import text
 
+from glassware.db.migrate import owner_engine
 from glassware.problems import chain
 from glassware.testing import assert_problem
 
@@ -147,7 +148,7 @@ def test_when_auth_fails_the_answer_has_the_whole_chain_and_the_logs_one_id(
     person = house.person()
     headers = person.headers()
     app = house.mesh.apps["auth"]
-    with app.app_context(), app.extensions["sqlalchemy"].engine.begin() as connection:
+    with app.app_context(), owner_engine(app.extensions["sqlalchemy"]).begin() as connection:
         connection.execute(text("ALTER TABLE users RENAME TO people"))
     with caplog.at_level(logging.INFO):
         response = house.tasks.post(
