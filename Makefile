@@ -10,6 +10,8 @@ bin := .venv/bin
 services := $(notdir $(wildcard services/*))
 timed := tools/timed
 pytest := $(bin)/python -m pytest
+# Tests that need no program but those that the lock brings.
+alone := not readers and not browser and not nginx
 python := cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
 # The tools of the virtualenv are found by the programs that the targets start.
@@ -27,7 +29,15 @@ tour: setup ## walk through the main job on the running suite, or on one of its 
 
 test: setup ## check everything: style, types, layers, every test (two workers)
 	@$(timed) lint $(MAKE) lint
-	@$(timed) tests $(pytest) -n 2 -m "not readers" --durations=5 --durations-min=1
+	@$(timed) tests $(pytest) -n 2 -m "$(alone)" --durations=5 --durations-min=1
+
+test-postgres: setup ## every service's tests, and the suite's, on a private PostgreSQL
+	@$(timed) postgres env GLASSWARE_TEST_DATABASE=postgresql \
+		$(pytest) -n 2 -m "$(alone) and not processes" services tests/e2e tests/api tests/db
+
+test-nginx: setup ## the suite behind nginx
+	@which nginx >/dev/null || tools/apt nginx-light
+	@$(timed) nginx $(pytest) -m nginx
 
 test-readers: setup ## read the archives with foreign programs (unzip, bsdtar, 7zz)
 	@which unzip bsdtar 7zz >/dev/null || tools/apt unzip libarchive-tools 7zip || { \
@@ -45,7 +55,7 @@ format: setup ## rewrite the code in the house's style
 	@$(bin)/ruff format $(python)
 
 coverage: setup ## run the tests and list the lines that none of them reaches
-	@$(bin)/coverage run -m pytest -m "not readers"
+	@$(bin)/coverage run -m pytest -m "$(alone)"
 	@$(bin)/coverage report
 
 count: setup ## lines of own code, part by part
@@ -80,6 +90,8 @@ clean: ## remove what was built; .venv and the data under var/ stay
 	@find $(python) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -f tools/help.awk $(firstword $(MAKEFILE_LIST))
+	@awk -f tools/help.awk Makefile browser.mk deploy.mk
 
-.PHONY: run tour test test-readers lint format coverage count docs setup lock clean help
+.PHONY: run tour test test-postgres test-nginx test-readers lint format coverage count docs setup lock clean help
+
+include browser.mk deploy.mk

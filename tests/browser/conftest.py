@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service as Driver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -62,7 +63,8 @@ class Browser:
         return [each for each in found if each.is_displayed()]
 
     def until(self, condition: Callable[[], Any]) -> Any:
-        return WebDriverWait(self.driver, 10, poll_frequency=0.05).until(lambda _: condition())
+        wait = WebDriverWait(self.driver, 10, 0.05, [StaleElementReferenceException])
+        return wait.until(lambda _: condition())
 
     def click(self, selector: str) -> None:
         self.one(selector).click()

@@ -274,7 +274,10 @@ def test_redirect_is_a_failure_and_not_followed(wire, client):
         ({"Content_Type": "application/json"}, b"NaN"),
         ({"Content_Type": "text/html"}, b"<p>welcome"),
         ({}, b"{}"),
-        ({"Content_Type": "application/json", "Content_Encoding": "gzip"}, gzip.compress(b"{}", mtime=0)),
+        (
+            {"Content_Type": "application/json", "Content_Encoding": "gzip"},
+            gzip.compress(b"{}", mtime=0),
+        ),
     ],
 )
 def test_unusable_document_is_a_problem(wire, client, headers, body):

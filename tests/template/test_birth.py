@@ -33,7 +33,8 @@ ALONE = (".gitignore", "Jenkinsfile", "Makefile", "debian/rules", "requirements-
 def files(service: Path) -> Iterator[Path]:
     """Yield the files that were made at birth."""
     for path in service.rglob("*"):
-        made_since = {"var", "__pycache__"} & set(path.parts) or path.match("*.egg-info/*")
+        inside = path.relative_to(service).parts
+        made_since = {"var", "__pycache__"} & set(inside) or path.match("*.egg-info/*")
         if path.is_file() and not made_since:
             yield path
 

@@ -45,7 +45,7 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[href]");
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
   const inside = link.origin === location.origin && !link.hash && !("plain" in link.dataset);
-  if (inside && read() && one("main").dataset.status) {
+  if (inside && read() && one("main.page")) {
     event.preventDefault();
     visit(link.href);
   }
@@ -72,8 +72,8 @@ const actions = {
 
 function entered(form) {
   form.reset();
-  dispatchEvent(new Event("glassware:session"));
-  if (one("main").dataset.status) visit(location.href, false);
+  if (one("main.page")) visit(location.href, false);
+  else prepare();
 }
 
 document.addEventListener("submit", async (event) => {

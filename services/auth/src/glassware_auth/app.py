@@ -7,6 +7,7 @@ from typing import Any
 from glassware.api import runtime
 from glassware.config import Option
 from glassware.service import Service
+from glassware_auth.domain import clients
 from glassware_auth.domain.authority import Authority
 from glassware_auth.domain.keys import MAKERS
 from glassware_auth.models import db
@@ -89,5 +90,6 @@ service = Service(
     options=OPTIONS,
     database=db,
     find_key=find_key,
+    find_signer=clients.signer,
     make_parts=Authority.of,
 )

@@ -43,7 +43,8 @@ class Client(Row, db.Model):
     ``client_id`` is its name and its subject; it is shorter than any spelling of a UUID, so it is
     never mistaken for a person. Of its secret only digests are kept, the last two of them, so that
     a secret can be replaced while the old one is still in use. ``client_secret`` is there only
-    when it has just been made.
+    when it has just been made. ``signing_key`` is the public half of an Ed25519 key, base64url,
+    by which the client may sign its requests to us.
     """
 
     __tablename__ = "clients"
@@ -57,6 +58,7 @@ class Client(Row, db.Model):
     active: Mapped[bool] = mapped_column(default=True)
     secret_digest: Mapped[str] = mapped_column(String(64))
     previous_digest: Mapped[str | None] = mapped_column(String(64))
+    signing_key: Mapped[str | None] = mapped_column(String(43))
 
     @property
     def subject(self) -> str:

@@ -12,6 +12,10 @@ from glassware.api import Instant, Link, Schema
 from glassware_auth.domain.tokens import LOGIN
 
 NO_CONTROLS = Regexp(r"[^\x00-\x1f\x7f-\x9f]*\Z", error="Control characters are not possible.")
+#: 32 bytes in base64url, the last character without spare bits.
+SIGNING_KEY = Regexp(
+    r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]\Z", error="Not an Ed25519 public key in base64url."
+)
 SCOPE = Regexp(r"[a-z][a-z0-9._-]*(:[a-z0-9._-]+)*\Z", error="Not a scope such as tasks:read.")
 CLIENT_ID = Regexp(r"[a-z][a-z0-9]*(-[a-z0-9]+)*\Z", error="Not a name such as report-maker.")
 
@@ -115,6 +119,7 @@ class ClientSchema(Schema):
         fields.String(validate=[Length(max=64), SCOPE]), required=True, validate=Length(max=50)
     )
     first_party = fields.Boolean(load_default=False)
+    signing_key = fields.String(load_default=None, allow_none=True, validate=SIGNING_KEY)
     active = fields.Boolean(dump_only=True)
     client_secret = fields.String(dump_only=True)
     created_at = Instant(dump_only=True)

@@ -16,8 +16,8 @@ from glassware_auth.models import SigningKey
 def symptom_signing_keys_cannot_be_opened(case: Case) -> Iterator[str]:
     """The keys that sign tokens were sealed with another auth.key_secret than the present one.
 
-    Nobody can sign in. Put the former secret back, which a restored database needs as well; where it
-    is lost, `manage.py keys retire KID` makes a new key.
+    Nobody can sign in. Put the former secret back, which a restored database needs as well; where
+    it is lost, `manage.py keys retire KID` makes a new key.
     """
     found = case.standing
     if case.connection is None or found is None or found.current is None:

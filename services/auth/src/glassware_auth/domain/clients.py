@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hmac
+from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Sequence
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import select
 
 from glassware.auth import Principal
+from glassware.auth.signatures import Signer
 from glassware.config import Config
 from glassware.problems import NotFoundProblem
 from glassware_auth.domain.digests import digest, generate
@@ -25,9 +28,17 @@ def named(client_id: str) -> Client:
     return client
 
 
-def add(config: Config, client_id: str, scopes: Sequence[str], first_party: bool = False) -> Client:
+def add(
+    config: Config,
+    client_id: str,
+    scopes: Sequence[str],
+    first_party: bool = False,
+    signing_key: str | None = None,
+) -> Client:
     """Create a client; its ``client_secret`` is known this once."""
-    client = Client(client_id=client_id, scopes=list(scopes), first_party=first_party)
+    client = Client(
+        client_id=client_id, scopes=list(scopes), first_party=first_party, signing_key=signing_key
+    )
     give_secret(config, client)
     db.session.add(client)
     return client
@@ -50,6 +61,17 @@ def authenticate(config: Config, client_id: str, secret: str) -> Client | None:
     # Every digest is compared, so that the time does not tell which of them came near.
     holds = [hmac.compare_digest(given, each or "") for each in live]
     return client if client is not None and any(holds) and may_sign_in(client) else None
+
+
+def signer(client_id: str) -> Signer:
+    """Return the client that signs by its name as the key id. Raises KeyError."""
+    client = None
+    if client_id.isprintable():
+        client = db.session.scalar(select(Client).filter_by(client_id=client_id))
+    if client is None or client.signing_key is None or not may_sign_in(client):
+        raise KeyError(client_id)
+    key = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(f"{client.signing_key}="))
+    return Signer(key, Principal(client.subject, frozenset(client.scopes), client.client_id))
 
 
 def require_reach(who: Principal, scopes: Iterable[str]) -> None:
