@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from inspect import getdoc
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
+from glassware.cli.doctor.examine import PREFIX, symptoms
 from glassware.config import CHASSIS
 from glassware.config.option import render
 from glassware.problems import tree
@@ -57,6 +59,19 @@ class Problems(Table):
             yield kind.slug, str(int(kind.status)), meaning, kind.advice.replace("`", "")
 
 
+class Symptoms(Table):
+    """Every symptom that the doctor looks for in each service."""
+
+    heads = ("Symptom", "What is wrong", "Why it matters, what to do")
+
+    def rows(self) -> Iterable[Sequence[str]]:
+        """Yield name, first line and the rest of the docstring."""
+        for symptom in symptoms("glassware"):
+            what, _, advice = (getdoc(symptom) or "").replace("`", "").partition("\n\n")
+            name = symptom.__name__.removeprefix(PREFIX)
+            yield name, what, " ".join(advice.split())
+
+
 class Options(Table):
     """Every option that each service has."""
 
@@ -73,4 +88,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Register the directives."""
     app.add_directive("problems", Problems)
     app.add_directive("options", Options)
+    app.add_directive("symptoms", Symptoms)
     return {"parallel_read_safe": True}

@@ -127,7 +127,7 @@ def about(kind: type[Problem]) -> dict[str, Any]:
 def meaning(kind: type[Problem]) -> str:
     """Return what the kind's docstring says first."""
     first, *_ = (getdoc(kind) or "").split("\n\n")
-    return " ".join(first.split())
+    return " ".join(first.split()).replace("``", "`")
 
 
 class Fault(Resource):

@@ -14,6 +14,8 @@ from typing import Protocol
 
 from sqlalchemy import URL, make_url
 
+from glassware.db.onlooker import sqlite_file
+
 #: Seconds to wait for a lock that somebody else holds.
 PATIENCE = 10
 #: All that migrations make. What the backup does not know would be in the way of the next ones.
@@ -52,11 +54,11 @@ class Copies(Protocol):
 
 def copies(url: str) -> Copies:
     """Return what makes copies of the database at the URL. Raises CopyError."""
+    if path := sqlite_file(url):
+        return SQLiteCopies(path)
     parsed = make_url(url)
     if parsed.get_backend_name() == "postgresql":
         return PostgresCopies(parsed)
-    if parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:"):
-        return SQLiteCopies(Path(parsed.database or ""))
     raise CopyError(f"There is no way to copy a database of the kind {parsed.drivername}.")
 
 

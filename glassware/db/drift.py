@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData
 
 MODELS_ONLY, DATABASE_ONLY = "the models have it, the database lacks it", "no model has it"
 SIDES = {"add": MODELS_ONLY, "remove": DATABASE_ONLY}
-NAMES = {"fk": "foreign key"}
+NAMES = {"fk": "foreign key", "constraint": "unique constraint"}
 
 
 def drift(connection: Connection, metadata: MetaData) -> list[str]:

@@ -73,7 +73,7 @@ def sqlite(connection: Connection) -> Iterator[None]:
     would delete the rows that refer to it. They are checked at the end.
     """
     driver: Any = connection.connection.driver_connection
-    implicit, driver.isolation_level = driver.isolation_level, None  # else DDL begins none
+    driver.isolation_level = None  # else DDL begins no transaction
     driver.execute(f"PRAGMA busy_timeout={PATIENCE * 1000}")
     driver.execute("PRAGMA foreign_keys=OFF")
     try:
@@ -84,8 +84,7 @@ def sqlite(connection: Connection) -> Iterator[None]:
         connection.commit()
     finally:
         connection.rollback()
-        driver.execute("PRAGMA foreign_keys=ON")
-        driver.isolation_level = implicit
+        connection.invalidate()  # and with it the settings
 
 
 def configure(metadata: MetaData, **target: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, NullPool, create_engine, make_url
 
@@ -29,7 +30,7 @@ def look(url: str) -> Iterator[Connection]:
     path = sqlite_file(url)
     given: dict[str, Any] = {"timeout": PATIENCE}
     if path is not None:
-        url = f"sqlite:///file:{path}?mode=rw&uri=true"
+        url = f"sqlite:///file:{quote(str(path))}?mode=rw&uri=true"
     elif url.startswith("postgresql"):
         given = {"connect_timeout": PATIENCE, "application_name": "glassware doctor"}
     engine = create_engine(

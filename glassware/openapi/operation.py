@@ -9,34 +9,14 @@ from inspect import cleandoc
 
 from werkzeug.routing import Rule
 
+from glassware import problems as kinds
 from glassware.api import Collection, Item, Resource, filters, parse
 from glassware.api.resource import SAFE
 from glassware.api.schema import page_of
 from glassware.auth import Policy
 from glassware.config import Config
 from glassware.openapi.schema import IN, OUT, PATCH, Converter, Node
-from glassware.problems import (
-    ConditionRequiredProblem,
-    ConflictProblem,
-    ForbiddenProblem,
-    InvalidCursorProblem,
-    InvalidKeyProblem,
-    InvalidParameterProblem,
-    InvalidProblem,
-    KeyReusedProblem,
-    MalformedBodyProblem,
-    MisdirectedHostProblem,
-    NotAcceptableProblem,
-    NotFoundProblem,
-    Problem,
-    StaleProblem,
-    StillRunningProblem,
-    TooLargeProblem,
-    TooManyRequestsProblem,
-    UnauthorizedProblem,
-    UnknownParameterProblem,
-    UnsupportedMediaTypeProblem,
-)
+from glassware.problems import Problem
 
 ARGUMENT = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 ARGUMENTS: dict[str, Node] = {
@@ -207,23 +187,28 @@ class Operation:
 
     def problems(self) -> Iterator[type[Problem]]:
         """Yield the kinds of problems that the operation answers with, but for faults."""
-        yield from (UnknownParameterProblem, InvalidParameterProblem)
-        yield from (NotAcceptableProblem, MisdirectedHostProblem)
+        yield from (kinds.UnknownParameterProblem, kinds.InvalidParameterProblem)
+        yield from (kinds.NotAcceptableProblem, kinds.MisdirectedHostProblem)
         if not self.policy.is_public:
-            yield from (UnauthorizedProblem, ForbiddenProblem)
+            yield from (kinds.UnauthorizedProblem, kinds.ForbiddenProblem)
         if self.rule.arguments:
-            yield NotFoundProblem
+            yield kinds.NotFoundProblem
         if self.body():
-            yield from (MalformedBodyProblem, TooLargeProblem)
-            yield from (UnsupportedMediaTypeProblem, InvalidProblem)
+            yield from (kinds.MalformedBodyProblem, kinds.TooLargeProblem)
+            yield from (kinds.UnsupportedMediaTypeProblem, kinds.InvalidProblem)
         if self.resource.limit is not None:
-            yield TooManyRequestsProblem
+            yield kinds.TooManyRequestsProblem
         if self.makes_items:
-            yield from (InvalidKeyProblem, ConflictProblem, StillRunningProblem, KeyReusedProblem)
+            yield from (
+                kinds.InvalidKeyProblem,
+                kinds.ConflictProblem,
+                kinds.StillRunningProblem,
+                kinds.KeyReusedProblem,
+            )
         elif issubclass(self.resource, Collection):
-            yield InvalidCursorProblem
+            yield kinds.InvalidCursorProblem
         if self.is_item and self.method not in SAFE:
-            yield from (ConditionRequiredProblem, StaleProblem, ConflictProblem)
+            yield from (kinds.ConditionRequiredProblem, kinds.StaleProblem, kinds.ConflictProblem)
         yield from self.resource.problems
 
 

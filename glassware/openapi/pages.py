@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from glassware.api import Collection, Resource, runtime
 from glassware.api.declare import endpoint
-from glassware.api.runtime import mount_url
+from glassware.api.runtime import link, mount_url
 from glassware.api.system import Root
 from glassware.auth import ANONYMOUS
 from glassware.config import Config
@@ -63,13 +63,12 @@ class Pages:
         name = "item.html"
         if resource is Root:
             name = "root.html"
-        elif issubclass(resource, Collection) and request.method == "GET":
+        elif request.method == "GET" and isinstance(data, dict) and "items" in data:
             name = "listing.html"
         facts = {"data": data, "etag": headers.get("ETag", ""), **self.about(resource)}
         if resource is Root:
-            facts["entries"] = [
-                (resource_named(name), url) for name, url in data["resources"].items()
-            ]
+            kinds = [(resource_named(name), url) for name, url in data["resources"].items()]
+            facts["entries"] = sorted(kinds, key=lambda entry: not issubclass(entry[0], Collection))
         return self.page(name, status, headers, **facts)
 
     def problem(self, error: Problem, document: Document) -> Response:
@@ -116,6 +115,7 @@ class Pages:
             "resource": resource,
             "operations": dict(self.operations(resource)),
             "schemas": self.document()["components"]["schemas"],
+            "below": list(below()),
         }
 
     def operations(self, resource: type[Resource]) -> Iterator[tuple[str, Document]]:
@@ -134,6 +134,18 @@ def asked(**changes: str | None) -> str:
     free = {name: value for name, value in request.args.items() if name != "cursor"}
     given = {name: value for name, value in {**free, **changes}.items() if value}
     return mount_url() + request.path + (f"?{urlencode(given)}" if given else "")
+
+
+def below() -> Iterator[tuple[type[Resource], str]]:
+    """Yield each resource that belongs to the one at hand, with its URL."""
+    rule = request.url_rule
+    for other in current_app.url_map.iter_rules():
+        if rule and rule.arguments == other.arguments != set():
+            if other.rule.startswith(f"{rule.rule}/"):
+                yield (
+                    resource_named(other.endpoint),
+                    link(other.endpoint, **request.view_args or {}),
+                )
 
 
 def resource_at_hand() -> type[Resource] | None:

@@ -82,7 +82,8 @@ def nullable(node: Node) -> bool:
 
 
 def long(node: Node) -> bool:
-    return bool(node.get("maxLength", LINE + 1) > LINE and not node.get("format"))
+    bounded = {"format", "pattern", "default"} & set(node)
+    return bool(node.get("maxLength", 0 if bounded else LINE + 1) > LINE)
 
 
 def plain(value: object) -> str:

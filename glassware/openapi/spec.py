@@ -132,6 +132,9 @@ class Document:
 
     def whole(self) -> Node:
         parts = self.parts
+        # Last, as people look for the service's own.
+        tags = {name: words for name, words in self.tags.items() if name != "service"}
+        tags["service"] = "What every service has."
         return {
             "openapi": VERSION,
             "info": {
@@ -141,7 +144,7 @@ class Document:
                 "version": parts.release,
             },
             "servers": [{"url": self.url or "/"}],
-            "tags": [{"name": name, "description": self.tags[name]} for name in self.tags],
+            "tags": [{"name": name, "description": words} for name, words in tags.items()],
             "paths": dict(self.paths),
             "components": {
                 "schemas": dict(

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from .attacks import FAULTY, Attack
+from .targets import House, Route, house
 from .worlds import Lines, World
 
 
@@ -57,3 +59,20 @@ def world(one_world: World) -> World:
     one_world.clear()
     one_world.log.take()
     return one_world
+
+
+@pytest.fixture(scope="module")
+def everything(one_world: World) -> Iterator[House]:
+    one_world.clear()
+    with house(one_world) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def routes(everything: House) -> list[Route]:
+    return [route for route in everything.routes() if route.resource.path not in FAULTY]
+
+
+@pytest.fixture
+def attack(routes: list[Route], log: Lines) -> Attack:
+    return Attack(routes, log)

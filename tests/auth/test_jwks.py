@@ -235,6 +235,31 @@ def test_a_service_is_ready_as_soon_as_there_are_keys(server: Server, make: Make
     assert keys.find("first")
 
 
+def test_readiness_keeps_the_keys_of_an_idle_service_fresh(server: Server, make: Make) -> None:
+    clock = Clock()
+    keys = make(patience=5.0, refresh=300.0, clock=clock)
+    assert keys.age() == float("inf")
+    keys.ready()
+    clock.now += 299
+    keys.ready()
+    assert (keys.age(), server.asked) == (299, 1)
+    server.keys = [new_key("second")]
+    clock.now += 2
+    keys.ready()
+    wait_for(lambda: keys.age() == 0)
+    assert keys.find("second").key_id == "second"
+
+
+def test_readiness_waits_for_no_issuer_while_there_are_keys(server: Server, make: Make) -> None:
+    clock = Clock()
+    keys = make(patience=5.0, refresh=300.0, clock=clock)
+    keys.ready()
+    server.answer = lambda handler: server.release.wait(20)
+    clock.now += 301
+    assert timed(keys.ready)[1] < 1
+    assert keys.age() == 301
+
+
 def test_a_thousand_invented_key_ids_cost_the_issuer_one_request(
     server: Server, make: Make
 ) -> None:

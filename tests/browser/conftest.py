@@ -117,7 +117,9 @@ class Browser:
     def complaints(self) -> list[str]:
         """Return what the console had to say, but for the statuses of answers."""
         said = self.driver.get_log("browser")
-        return [each["message"] for each in said if "the server responded with" not in each["message"]]
+        return [
+            each["message"] for each in said if "the server responded with" not in each["message"]
+        ]
 
 
 @pytest.fixture(scope="session")

@@ -61,3 +61,12 @@ def test_every_constraint_has_a_name(database: Any) -> None:
         assert inspected.get_pk_constraint(table)["name"] == f"pk_{table}"
         for key in inspected.get_foreign_keys(table):
             assert str(key["name"]).startswith(f"fk_{table}_")
+
+
+def test_a_migration_leaves_no_setting_of_its_own_behind(database: Any) -> None:
+    question, answer = {
+        "sqlite": ("PRAGMA busy_timeout", 5000),
+        "postgresql": ("SHOW lock_timeout", "0"),
+    }[database.engine.dialect.name]
+    with database.engine.connect() as connection:
+        assert connection.exec_driver_sql(question).scalar() == answer

@@ -153,6 +153,8 @@ import importlib, sys
 
 def watch(event, arguments):
     first = str(arguments[0]) if arguments else ""
+    if first.endswith("ldconfig"):
+        return  # so ctypes finds libarchive
     if event == "open" and first.endswith((".ini", ".sqlite", ".conf", ".cfg")):
         print("opened", first)
     elif event.startswith(("socket.connect", "socket.bind", "sqlite3.connect", "os.mkdir",

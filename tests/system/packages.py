@@ -85,10 +85,13 @@ def add_migration(tree: Path, service: str, body: str) -> str:
     return revision
 
 
-def build(tree: Path, into: Path, *services: str) -> None:
+def build(tree: Path, pool: Path, *services: str) -> None:
     """Build the tree's packages; their tests ran when the present version was built."""
-    environ = {**os.environ, "INTO": str(into), "DEB_BUILD_OPTIONS": "nocheck"}
+    made = tree / "build/debs"
+    environ = {**os.environ, "INTO": str(made), "DEB_BUILD_OPTIONS": "nocheck"}
     subprocess.run([tree / "tools/deb", *services], env=environ, check=True, timeout=600)
+    for path in made.glob("*.deb"):
+        shutil.move(path, pool)
 
 
 def make_all(folder: Path) -> Versions:

@@ -47,10 +47,12 @@ document.addEventListener("click", (event) => {
   const inside = link.origin === location.origin && !link.hash && !("plain" in link.dataset);
   if (inside && read() && one("main.page")) {
     event.preventDefault();
-    visit(link.href);
+    visit(link.href).catch(() => location.assign(link.href));
   }
 });
-addEventListener("popstate", () => visit(location.href, false));
+addEventListener("popstate", () => {
+  if (one("main.page") && !location.hash) visit(location.href, false).catch(() => location.reload());
+});
 
 // -- Signing in and out
 
@@ -65,7 +67,7 @@ const actions = {
   },
   filter: async (form) => {
     const given = [...new FormData(form)].filter(([, value]) => value !== "");
-    visit(`${form.action}?${new URLSearchParams(given)}`.replace(/\?$/, ""));
+    await visit(`${form.action}?${new URLSearchParams(given)}`.replace(/\?$/, ""));
   },
   write: async (form, button) => send(form, button.value),
 };
@@ -83,10 +85,13 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const output = one("output", form);
   output?.replaceChildren();
+  event.submitter.disabled = true;
   try {
     await actions[name](form, event.submitter);
   } catch (error) {
     output?.replaceChildren(error.message);
+  } finally {
+    event.submitter.disabled = false;
   }
 });
 
@@ -211,4 +216,4 @@ function tree(xml) {
 }
 
 prepare();
-if (read() && one("main").dataset.status === "401") visit(location.href, false);
+if (read() && one("main").dataset.status === "401") visit(location.href, false).catch(() => keep(null));
