@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from flask import Flask, Response, request
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import (
@@ -27,6 +27,7 @@ from glassware.observe.logging import event
 from glassware.problems import (
     ConflictProblem,
     InternalProblem,
+    InvalidProblem,
     MethodNotAllowedProblem,
     MisdirectedHostProblem,
     NotFoundProblem,
@@ -51,6 +52,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(IntegrityError, from_conflict)
     app.register_error_handler(OperationalError, from_outage)
     app.register_error_handler(PoolTimeout, from_outage)
+    app.register_error_handler(DataError, from_range)
     app.register_error_handler(Exception, from_fault)
 
 
@@ -117,6 +119,13 @@ def from_conflict(error: IntegrityError) -> Response:
     rollback()
     event(log, "write_conflicted", level=logging.WARNING, kind=type(error.orig).__name__)
     return render(ConflictProblem("It contradicts an item that is already there."))
+
+
+def from_range(error: DataError) -> Response:
+    """Answer for what the schema let through and the database cannot hold, such as a long text."""
+    rollback()
+    event(log, "value_refused", level=logging.WARNING, kind=type(error.orig).__name__)
+    return render(InvalidProblem("A value is out of the range that can be kept."))
 
 
 def from_outage(error: Exception) -> Response:

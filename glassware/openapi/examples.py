@@ -26,7 +26,10 @@ PLAIN = {"boolean": False, "object": {}, "null": None}
 def of(name: str, node: Node, components: Mapping[str, Node]) -> Any:
     """Return an example of a member; None where there is none to be found."""
     node = node["anyOf"][0] if "anyOf" in node else node
-    node = {**components.get(node.get("$ref", "").rpartition("/")[2], {}), **node}
+    if "$ref" in node:
+        node = components[node["$ref"].rpartition("/")[2]]
+        if not node:  # a schema that holds itself: the example ends here
+            return None
     given = [*node.get("examples", ()), *node.get("enum", ())]
     if given or node.get("default") is not None:
         return [*given, node.get("default")][0]

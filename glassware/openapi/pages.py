@@ -137,15 +137,11 @@ def asked(**changes: str | None) -> str:
 
 
 def below() -> Iterator[tuple[type[Resource], str]]:
-    """Yield each resource that belongs to the one at hand, with its URL."""
-    rule = request.url_rule
+    """Yield each resource that belongs to the item at hand, with its URL."""
+    rule, ids = request.url_rule, request.view_args
     for other in current_app.url_map.iter_rules():
-        if rule and rule.arguments == other.arguments != set():
-            if other.rule.startswith(f"{rule.rule}/"):
-                yield (
-                    resource_named(other.endpoint),
-                    link(other.endpoint, **request.view_args or {}),
-                )
+        if rule and ids and other.rule.startswith(f"{rule.rule}/") and other.arguments == {*ids}:
+            yield resource_named(other.endpoint), link(other.endpoint, **ids)
 
 
 def resource_at_hand() -> type[Resource] | None:

@@ -7,6 +7,8 @@ of a schema, the names of XML elements (OpenAPI 3.1 section 4.8.26), and an exam
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,12 +64,14 @@ class Converter(OpenAPIConverter):
 
     def refer(self, schema: marshmallow.Schema, way: Way) -> Node:
         """Return a reference to the schema, which is described where it has not been yet."""
+        with self.used(way):
+            return self.resolve_nested_schema(schema)
+
+    @contextmanager
+    def used(self, way: Way) -> Iterator[None]:
         before, self.way = self.way, way
-        try:
-            node = self.resolve_nested_schema(schema)
-        finally:
-            self.way = before
-        return node
+        yield
+        self.way = before
 
     def parameter(self, field: Field) -> Node:
         """Return the schema of a parameter that the field reads."""
@@ -134,6 +138,12 @@ class Converter(OpenAPIConverter):
         if isinstance(field, Relation):
             return field.prefix + examples.UUID
         return examples.of(name, node, self.components)
+
+    def list2properties(self, field: Field, **_: Any) -> Node:
+        # A patch replaces a list as a whole (RFC 7396).
+        with self.used(IN if self.way is PATCH else self.way):
+            node: Node = super().list2properties(field)
+        return node
 
     def field2default(self, field: Field, **_: Any) -> Node:
         # What a patch leaves out stays as it is, and an answer leaves nothing to default.

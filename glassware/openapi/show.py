@@ -45,7 +45,7 @@ def title(name: str) -> str:
     """Return the name of a class in words: ``OpenTaskList`` is ``Open tasks``."""
     stem = name.removesuffix("List")
     if stem != name:
-        stem = re.sub("ys$", "ies", f"{stem}s")
+        stem = re.sub(r"(?<=[^aeiou])ys$", "ies", f"{stem}s")
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", stem).capitalize()
 
 
@@ -70,7 +70,7 @@ def kind(node: Node) -> str:
     """Return how a member is written in a form."""
     types = node.get("type", "string")
     first = types if isinstance(types, str) else types[0]
-    if "$ref" in node or first in ("array", "object"):
+    if {"$ref", "anyOf"} & set(node) or first in ("array", "object"):
         return "json"
     if node.get("format") == "date-time":
         return "instant"

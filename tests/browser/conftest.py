@@ -105,6 +105,11 @@ class Browser:
             for node in each["nodes"]
         ]
 
+    def overflow(self) -> int:
+        """Return how much wider the page is than the window, in CSS pixels."""
+        found: int = self.js("return document.documentElement.scrollWidth - innerWidth")
+        return found
+
     def requests(self) -> set[str]:
         """Return the origins that were asked since the last time."""
         urls = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from sqlalchemy import (
@@ -19,9 +20,12 @@ from sqlalchemy import (
     create_engine,
 )
 
+from glassware.cli.database import db as commands
 from glassware.db.base import NAMING
 from glassware.db.drift import drift
 from glassware.testing.postgres import Postgres
+from glassware_tasks.app import service as tasks
+from glassware_tasks.models import db
 
 
 def models() -> MetaData:
@@ -95,3 +99,30 @@ def test_what_a_column_is_and_ought_to_be_is_told(connection: Connection) -> Non
     assert "column pets.name: type is INTEGER in the database, VARCHAR(9) in the models" in told
     assert any(each.startswith("foreign key fk_pets_person_id_people on pets") for each in told)
     assert any(each.startswith("unique constraint uq_pets_name_person_id on pets") for each in told)
+
+
+def test_the_verb_exits_with_1_where_something_differs(tmp_path: Path) -> None:
+    folders = {"service.state_dir": str(tmp_path), "service.secrets_dir": str(tmp_path / "secrets")}
+    app = tasks.create_app({"service.mode": "development", **folders}, environ={})
+
+    def manage(word: str) -> tuple[int, str]:
+        done = app.test_cli_runner().invoke(commands, [word])
+        return done.exit_code, done.output
+
+    code, said = manage("check")
+    assert code == 1
+    assert "The database is at None, the code at 0" in said
+    manage("upgrade")
+    code, said = manage("check")
+    assert code == 0
+    assert said.endswith("and as the models are.\n")
+    with app.app_context():
+        with db.engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE tasks ADD COLUMN mine INTEGER")
+        db.close()
+    assert manage("check") == (
+        1,
+        "Error: The database differs:\n  column tasks.mine: no model has it\n",
+    )
+    with app.app_context():
+        db.close()

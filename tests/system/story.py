@@ -33,6 +33,8 @@ SITE = """\
 public_url = https://{name}.{domain}
 [server]
 trusted_hosts = {name}.{domain}, 127.0.0.1
+[limits]
+default =
 """
 #: The names, a certificate for them, and the shipped site with both.
 SITES = f"""
