@@ -122,7 +122,7 @@ class Converter(OpenAPIConverter):
 
     def member(self, name: str, field: Field) -> Node:
         node: Node = self.field2property(field)
-        if node.get("type") == "array":
+        if "items" in node:
             # The writer wraps a list in its name and calls each item by the singular.
             node["xml"] = {"wrapped": True}
             node["items"] = {**node["items"], "xml": {"name": singular(name)}}
