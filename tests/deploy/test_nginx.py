@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -48,14 +49,14 @@ class Front:
     def __init__(self, folder: Path, http: int, https: int) -> None:
         self.folder, self.http, self.https = folder, http, https
 
-    def client(self, service: str) -> httpx2.Client:
+    def client(self) -> httpx2.Client:
         context = ssl.create_default_context(cafile=self.folder / "cert.pem")
         return httpx2.Client(verify=context, timeout=20, trust_env=False)
 
-    def ask(self, method: str, service: str, path: str, **kwargs: object) -> httpx2.Response:
+    def ask(self, method: str, service: str, path: str, **kwargs: Any) -> httpx2.Response:
         host = f"{service}.{DOMAIN}"
-        headers = {"Host": host, **kwargs.pop("headers", {})}  # type: ignore[dict-item]
-        with self.client(service) as client:
+        headers = {"Host": host, **kwargs.pop("headers", {})}
+        with self.client() as client:
             return client.request(
                 method,
                 f"https://127.0.0.1:{self.https}{path}",

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from werkzeug.wrappers import Response
 
 from glassware.cli.processes import free_ports
 from glassware.config import variable
@@ -77,13 +78,13 @@ def test_a_check_that_fails_is_told_and_that_it_passes_again(house: House) -> No
 
 
 def test_the_age_of_the_keys_grows_while_the_issuer_is_sick(house: House) -> None:
-    def broken() -> object:
+    def broken() -> Response:
         raise ConnectionError("the issuer is sick")
 
     age = ("auth_keys_age_seconds", ())
     assert house.check("keys") == 1
     assert house.scrape()[age] < 1
-    healthy, house.issuer.answer = house.issuer.answer, broken  # type: ignore[assignment]
+    healthy, house.issuer.answer = house.issuer.answer, broken
     time.sleep(1.1)
     assert house.check("keys") == 1, "the old ones are still believed"
     assert house.scrape()[age] > 1

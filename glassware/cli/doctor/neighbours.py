@@ -105,11 +105,10 @@ def clock_ahead(visit: Visit) -> float:
 
     The Date of an answer is a whole second, and lies somewhere between asking and being answered.
     """
-    with suppress(KeyError, ValueError, AttributeError):
-        told = parsedate_to_datetime(visit.answer.headers["Date"]).timestamp()  # type: ignore[union-attr]
-        if told > visit.ended:
-            return told - visit.ended
-        return min(0.0, told + 1 - visit.began)
+    date = visit.answer.headers.get("Date") if visit.answer is not None else None
+    with suppress(ValueError):
+        told = parsedate_to_datetime(date or "").timestamp()
+        return max(0.0, told - visit.ended) or min(0.0, told + 1 - visit.began)
     return 0.0
 
 

@@ -12,7 +12,9 @@ addEventListener("DOMContentLoaded", () => {
   const NAMES = {
     select: "Choice", textarea: "Body", input: "Value", ".copy-to-clipboard button": "Copy", ".close-modal": "Close",
   };
-  const LEVELS = { "h3.opblock-tag": 2, ".opblock-section h4": 3, ".modal-ux-header h3": 2, ".auth-container h4": 3 };
+  const LEVELS = {
+    "h3.opblock-tag": 2, ".models h4": 2, ".modal-ux-header h3": 2, ".opblock-section h4": 3, ".auth-container h4": 3,
+  };
 
   function tell() {
     for (const [selector, name] of Object.entries(NAMES)) {

@@ -68,7 +68,26 @@ def test_program_reads_what_was_written(format: str, reader: str) -> None:
 
 
 PARTS = st.sampled_from(
-    ["a", "A", "é", "e\u0301", "..", "", "con", "b ", "C:", "\\", "-", "-n", "[a]", "%s", "@a", "~"]
+    [
+        "a",
+        "A",
+        "é",
+        "e\u0301",
+        "..",
+        "",
+        "con",
+        "b ",
+        "C:",
+        "\\",
+        "-",
+        "-n",
+        "[a]",
+        "%s",
+        "@a",
+        "~",
+        ";",
+        "a;1",
+    ]
 ) | st.text(max_size=4)
 
 

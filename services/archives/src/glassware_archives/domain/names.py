@@ -19,6 +19,8 @@ MAX_PART, MAX_NAME, MAX_DEPTH = 255, 1024, 32
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 # A drive letter and an alternate data stream both need the colon.
 _PUNCTUATION = re.compile(r'[\\:*?"<>|]')
+# unzip cuts it off, as VMS numbers the versions of a file.
+_VERSION = re.compile(r";[0-9]*\Z")
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL
 )
@@ -34,6 +36,7 @@ _RULES: tuple[tuple[Callable[[str], object], str], ...] = (
     (lambda part: _length(part) > MAX_PART, f"No part may exceed {MAX_PART} bytes of UTF-8."),
     (_INVISIBLE.search, "Must not contain control or direction characters."),
     (_PUNCTUATION.search, 'Must not contain any of \\ : * ? " < > |'),
+    (_VERSION.search, "No part may end in ';', with or without digits after it."),
     (_DEVICE.fullmatch, "No part may be a device name of Windows, such as NUL or COM1."),
 )
 
