@@ -67,7 +67,7 @@ class Operation:
         summary, *more = self.words()
         node: Node = {
             "operationId": f"{self.method.lower()}_{self.rule.endpoint}",
-            "summary": summary,
+            "summary": summary.replace("`", ""),
             "description": "\n\n".join(more),
             "tags": [self.tag],
             "x-policy": str(self.policy),

@@ -118,7 +118,7 @@ def test_make_run_shows_its_page_and_ctrl_c_stops_everything(tmp_path: Path) -> 
     (root / "services").symlink_to(worlds.ROOT / "services")
     command = [sys.executable, "-m", "glassware.cli.suite", "--root", str(root), "run"]
     first = run_until_interrupted(command, chosen, ports)
-    password = re.search(r"password +(\S+)", first)
+    password = re.search(r"^  password +(\S+)$", first, re.MULTILINE)
     assert password, first
     for name, port in ports.items():
         assert f"http://127.0.0.1:{port}" in first, name
@@ -140,6 +140,7 @@ def run_until_interrupted(
         stderr=subprocess.STDOUT,
         text=True,
     )
+    assert process.stdout is not None
 
     def read() -> None:
         assert process.stdout is not None
@@ -162,6 +163,7 @@ def run_until_interrupted(
         process.terminate()
         process.wait(30)
         reader.join(10)
+        process.stdout.close()
     return "".join(shown)
 
 

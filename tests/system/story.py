@@ -7,7 +7,6 @@ import re
 import secrets
 import shutil
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -251,13 +250,20 @@ class Story:
             require(told.returncode, "a mistyped option was not refused")
             self.machine.write(place, "[paging]\nlimit = 3\n")
             self.machine.run("systemctl", "reload", "glassware-tasks")
-            time.sleep(1)
 
         found = self.under_load(change)
         items = json.loads(self.caller.ask("GET", "tasks", "/tasks"))["items"]
         require(len(items) == 3, f"a page has {len(items)} items, not 3")
         self.machine.run("rm", place)
         return found
+
+    def crash(self) -> str:
+        """A process that took over, and then dies, is started again."""
+        pid = self.main_pid("tasks")
+        self.machine.run("kill", "-9", pid)
+        wait_until_ready(self.machine)
+        require(self.main_pid("tasks") not in (pid, "0"), "it was not started again")
+        return "SIGKILL, started again"
 
     def new_interpreter(self) -> Load:
         """A security update of Python restarts the services."""
