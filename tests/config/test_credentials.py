@@ -52,8 +52,8 @@ def test_production_refuses_a_secret_made_in_development(places):
 
 
 def test_production_is_the_default(places):
+    nothing = {"CREDENTIALS_DIRECTORY": str(places.etc)}  # not what this machine may have
     with pytest.raises(ConfigError, match="there is no file"):
-        nothing = {"CREDENTIALS_DIRECTORY": str(places.etc)}  # not what this machine may have
         Config.load(service="tasks", environ=nothing, etc=places.etc)
 
 
