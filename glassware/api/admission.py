@@ -79,7 +79,8 @@ def meter(limits: Limits, who: Principal) -> None:
         return
     name, text = request.endpoint or "", limits
     if not isinstance(text, str):
-        name, text = f"{name}.{request.method.lower()}", text.get(request.method, "")
+        method = "GET" if request.method == "HEAD" else request.method
+        name, text = f"{name}.{method.lower()}", text.get(method, "")
     limiter = runtime().limiter
     if text:
         limiter.meter(name, Limit.of(text), who, request.remote_addr)

@@ -65,6 +65,13 @@ class Window(Resource):
         return {}
 
 
+class Hatch(Door):
+    """Has one for reading, in whichever way."""
+
+    path = "/hatch"
+    limit = {"GET": "2/hour"}
+
+
 class Vault(Resource):
     """Is for one network only."""
 
@@ -88,7 +95,7 @@ class Safe(Resource):
 service = Service(
     "doors",
     package="glassware",
-    resources=(Shared, Also, Door, Window, Vault, Safe),
+    resources=(Shared, Also, Door, Window, Hatch, Vault, Safe),
     options=(Option("vault.networks", Networks, ["192.0.2.0/24"], "Who may open the vault."),),
 )
 
@@ -220,6 +227,12 @@ def test_a_limit_of_one_method_leaves_the_others_to_the_one_that_all_share(start
     assert statuses(app, 3, "/window") == [200, 200, 429]
 
 
+def test_who_asks_for_the_head_alone_has_asked(start: Any) -> None:
+    app = start()
+    asked = [ask(app, "/hatch", method=method).status_code for method in ("HEAD", "GET", "HEAD")]
+    assert asked == [200, 200, 429]
+
+
 def test_health_and_metrics_have_none(start: Any) -> None:
     app = start(limits__default="1/hour")
     for path in ("/health/live", "/health/ready", "/metrics"):
@@ -320,7 +333,7 @@ def test_a_policy_by_an_option_that_is_none_stops_the_boot(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("limit", ["often", {"GET": "1/second", "POST": "1"}])
 def test_a_limit_that_cannot_be_read_stops_the_boot(tmp_path: Path, limit: Any) -> None:
-    door = type("Hatch", (Door,), {"limit": limit})
+    door = type("Broken", (Door,), {"limit": limit})
     places = {"service.mode": "development", "service.secrets_dir": str(tmp_path)}
     with pytest.raises(DeclarationError, match="is no limit; write 600/minute"):
         Service("doors", package="glassware", resources=(door,)).create_app(places, environ={})
