@@ -75,15 +75,17 @@ def settings(config: Config) -> dict[str, Any]:
         "on_exit": lambda _server: metrics.unshare(),
         "control_socket_disable": True,
         "forwarded_allow_ips": "",
-        "pre_exec": give_sockets,
+        "pre_exec": prepare_successor,
         "post_worker_init": take_over,
     }
 
 
-def give_sockets(arbiter: Any) -> None:
-    """Put the sockets where the program that replaces this one (SIGUSR2) expects systemd's."""
+def prepare_successor(arbiter: Any) -> None:
+    """Make the process that replaces this one (SIGUSR2) systemd's: its child, with its sockets."""
     if not arbiter.systemd:
         return
+    if os.fork():
+        os._exit(0)  # systemd would not notice the end of a child that is only ours
     copies = [fcntl(each.fileno(), F_DUPFD_CLOEXEC, ABOVE) for each in arbiter.LISTENERS]
     for each in arbiter.LISTENERS:
         os.set_inheritable(each.fileno(), False)

@@ -42,6 +42,7 @@ def run(root: Path) -> None:
 
     began = time.monotonic()
     signal.signal(signal.SIGTERM, interrupted)
+    signal.signal(signal.SIGINT, interrupted)  # a shell ignores it for what it starts with "&"
     suite = suite_below(root, SETTINGS)
     try:
         click.echo("Bringing the databases to their newest migration ...")

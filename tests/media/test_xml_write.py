@@ -66,7 +66,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=3000, deadline=None)
+@settings(max_examples=1500, deadline=None)
 @given(DOCUMENTS, st.sampled_from(["response", "tasks", "s"]))
 def test_writes_what_dicttoxml_writes(document, root):
     assert xml.dumps(document, root) == xml.reference(document, root)

@@ -7,6 +7,7 @@ import re
 import secrets
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -261,8 +262,11 @@ class Story:
         """A process that took over, and then dies, is started again."""
         pid = self.main_pid("tasks")
         self.machine.run("kill", "-9", pid)
+        deadline = time.monotonic() + 20
+        while self.main_pid("tasks") in (pid, "0"):
+            require(time.monotonic() < deadline, "it was not started again")
+            time.sleep(0.1)
         wait_until_ready(self.machine)
-        require(self.main_pid("tasks") not in (pid, "0"), "it was not started again")
         return "SIGKILL, started again"
 
     def new_interpreter(self) -> Load:
