@@ -116,7 +116,7 @@ def test_the_sites_comment_is_the_configuration_of_the_page() -> None:
     ].replace("\n\n", "\n")
 
 
-def test_the_jobs_of_prometheus_are_the_services() -> None:
+def test_the_jobs_of_prometheus_are_the_services(tmp_path: Path) -> None:
     (_, content), *_ = blocks(HOWTO / "monitoring.rst", "yaml")
     jobs = {
         job["job_name"]: job["static_configs"][0]["targets"]
@@ -124,7 +124,8 @@ def test_the_jobs_of_prometheus_are_the_services() -> None:
     }
     expected = {}
     for name, service in SERVICES.items():
-        port = service.configure({"service.mode": "development"}, {})["server.port"]
+        places = {"service.mode": "development", "service.secrets_dir": str(tmp_path / name)}
+        port = service.configure(places, {})["server.port"]
         expected[f"glassware-{name}"] = [f"127.0.0.1:{port}"]
     assert jobs == expected
 
