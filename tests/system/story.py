@@ -344,7 +344,9 @@ class Story:
         """Removal keeps configuration, secrets and data; the next installation finds them."""
         before = facts(self.machine)
         self.apt("remove 'glassware*'")
-        require(not self.machine.shell("pgrep -f '[/]usr/lib/glassware' || true"), "processes remain")
+        require(
+            not self.machine.shell("pgrep -f '[/]usr/lib/glassware' || true"), "processes remain"
+        )
         require(facts(self.machine) == before, "the data changed")
         self.install_version(self.versions.next)
         wait_until_ready(self.machine)
