@@ -29,7 +29,7 @@ tour: setup ## walk through the main job on the running suite, or on one of its 
 
 test: setup ## check everything: style, types, layers, every test (two workers)
 	@$(timed) lint $(MAKE) lint
-	@$(timed) tests $(pytest) -n 3 -m "$(alone)" --durations=5 --durations-min=1
+	@$(timed) tests $(pytest) -n 2 -m "$(alone)" --durations=5 --durations-min=1
 
 test-postgres: setup ## every service's tests, and the suite's, on a private PostgreSQL
 	@$(timed) postgres env GLASSWARE_TEST_DATABASE=postgresql \
