@@ -35,6 +35,9 @@ test-postgres: setup ## every service's tests, and the suite's, on a private Pos
 	@$(timed) postgres env GLASSWARE_TEST_DATABASE=postgresql \
 		$(pytest) -n 2 -m "$(alone) and not processes" services tests/e2e tests/api tests/db
 
+test-media: setup ## JSON and XML read and written, with many more documents: EXAMPLES=10000
+	@$(timed) media env GLASSWARE_TEST_EXAMPLES=$(or $(EXAMPLES),2000) $(pytest) -n 2 tests/media
+
 test-nginx: setup ## the suite behind nginx
 	@which nginx >/dev/null || tools/apt nginx-light
 	@$(timed) nginx $(pytest) -m nginx
@@ -92,6 +95,6 @@ clean: ## remove what was built; .venv and the data under var/ stay
 help: ## this list
 	@awk -f tools/help.awk Makefile browser.mk deploy.mk
 
-.PHONY: run tour test test-postgres test-nginx test-readers lint format coverage count docs setup lock clean help
+.PHONY: run tour test test-media test-postgres test-nginx test-readers lint format coverage count docs setup lock clean help
 
 include browser.mk deploy.mk

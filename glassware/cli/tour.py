@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import textwrap
 import threading
+import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -200,13 +201,22 @@ class Tour:
 
     def show_log(self, name: str, request_id: str) -> None:
         """Show what the service's log has under the request id."""
-        lines = self.suite.log(name).read_text(errors="replace").splitlines()
-        found = [line for line in lines if request_id in line]
+        found = self.logged(name, request_id)
         click.secho(f"$ grep {request_id} {self.suite.log(name)}", fg="cyan")
         for line in found:
             click.echo(f"  {line[:220]}{'...' if len(line) > 220 else ''}")
         if not found:
             self.faults.append(f"the log of {name} does not know the request id {request_id}")
+
+    def logged(self, name: str, request_id: str) -> list[str]:
+        """Return the lines; the last is written when the answer has left, so wait for one a bit."""
+        deadline = time.monotonic() + 2
+        while True:
+            lines = self.suite.log(name).read_text(errors="replace").splitlines()
+            found = [line for line in lines if request_id in line]
+            if found or time.monotonic() > deadline:
+                return found
+            time.sleep(0.05)
 
 
 def basic(name: str, secret: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What pytest gives every test of a service: a clean context, and hypothesis's profiles."""
+"""What pytest gives every test of a service: a clean context, and hypothesis's settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, settings
 
 # Deadlines on a shared machine fail for the machine's reasons, not the code's.
 settings.register_profile(
-    "quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=50
+    "house",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("GLASSWARE_TEST_EXAMPLES", "100")),
 )
-settings.register_profile("thorough", settings.get_profile("quick"), max_examples=1000)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)

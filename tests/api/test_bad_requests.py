@@ -5,8 +5,6 @@ The routes are those of the apps, so a new one is covered as soon as it is there
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -209,13 +207,23 @@ HEADERS = st.dictionaries(
 
 
 @settings(max_examples=200)
-@given(data=st.data(), headers=HEADERS, tail=st.binary(max_size=10), query=st.binary(max_size=20))
+@given(
+    number=st.integers(min_value=0, max_value=999),
+    other=st.sampled_from([None, "OPTIONS", "HEAD"]),
+    headers=HEADERS,
+    tail=st.just(b"") | st.binary(max_size=10),
+    query=st.binary(max_size=20),
+)
 def test_any_headers_path_and_query_get_an_answer(
-    routes: list[Route], data: Any, headers: dict[str, str], tail: bytes, query: bytes
+    routes: list[Route],
+    number: int,
+    other: str | None,
+    headers: dict[str, str],
+    tail: bytes,
+    query: bytes,
 ) -> None:
-    route = data.draw(st.sampled_from(routes), label="route")
-    target = route.path + data.draw(st.sampled_from([b"", tail])) + b"?" + query
-    method = data.draw(st.sampled_from([route.method, "OPTIONS", "HEAD"]))
+    route = routes[number % len(routes)]
+    target, method = route.path + tail + b"?" + query, other or route.method
     response = route.send(headers, b"{}", target=target, method=method)
     assert response.status_code < 500 or route.resource.path == "/health/ready"
     if response.status_code >= 400 and response.data and route.resource.path not in OWN_FORM:

@@ -85,6 +85,7 @@ def test_a_stopping_service_finishes_the_request_in_progress(suite: worlds.Proce
         body = {"format": "tar", "entries": [{"name": "x", "url": f"{files.url}/blocks/400"}]}
         request = {"json": body, "headers": ann.headers}
         with client.stream("POST", "/archives", **request) as answer:
+            assert answer.status_code == 200, answer.read()
             blocks = answer.iter_raw()
             size = len(next(blocks))
             suite.suite.running["archives"].send_signal(signal.SIGTERM)

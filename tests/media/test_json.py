@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glassware.media import json
@@ -61,14 +61,12 @@ def detail(body: bytes) -> str:
     return problem.detail
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_what_is_written_is_read_back(value):
     body = json.dumps(value)
     assert json.loads(body) == stdlib.loads(body) == value
 
 
-@settings(max_examples=2000, deadline=None)
 @given(NEARLY)
 def test_what_is_accepted_means_what_the_standard_library_says(text):
     found = outcome(json.loads, text.encode())
@@ -76,7 +74,6 @@ def test_what_is_accepted_means_what_the_standard_library_says(text):
         assert found == stdlib.dumps(stdlib.loads(text))
 
 
-@settings(max_examples=2000, deadline=None)
 @given(NEARLY | VALUES.map(stdlib.dumps))
 def test_quick_reading_and_careful_reading_agree(text):
     quick, careful = outcome(json.loads, text.encode()), outcome(json.loads_slowly, text)
@@ -86,7 +83,6 @@ def test_quick_reading_and_careful_reading_agree(text):
         assert quick == careful
 
 
-@settings(max_examples=2000, deadline=None)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_read_or_refused(body):
     outcome(json.loads, body)

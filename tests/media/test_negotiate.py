@@ -3,7 +3,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.http import parse_accept_header
@@ -37,7 +37,6 @@ HEADERS = st.lists(PARTS, min_size=1, max_size=6)
 OFFERS = st.lists(st.sampled_from(TYPES), min_size=1, unique=True)
 
 
-@settings(max_examples=1000, deadline=None)
 @given(HEADERS, OFFERS)
 def test_chooses_as_werkzeug_does(parts, offered):
     header = ", ".join(parts)
@@ -45,7 +44,6 @@ def test_chooses_as_werkzeug_does(parts, offered):
     assert choose(header, offered) == expected
 
 
-@settings(max_examples=500, deadline=None)
 @given(HEADERS, OFFERS, st.lists(st.sampled_from(MALFORMED)), st.randoms())
 def test_malformed_parts_are_ignored(parts, offered, malformed, random):
     mixed = parts + malformed
@@ -53,7 +51,6 @@ def test_malformed_parts_are_ignored(parts, offered, malformed, random):
     assert choose(",".join(mixed), offered) == choose(",".join(parts), offered)
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.text(), OFFERS)
 def test_any_header_gives_an_offer_or_nothing(header, offered):
     assert choose(header, offered) in (*offered, None)

@@ -4,7 +4,7 @@ import json as stdlib
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from glassware.media import json, problem
@@ -48,13 +48,11 @@ def documents(draw: st.DrawFn) -> dict[str, object]:
     return document
 
 
-@settings(max_examples=300, deadline=None)
 @given(documents())
 def test_xml_is_read_back(document):
     assert problem.parse(XML, problem.to_xml(document)) == document
 
 
-@settings(deadline=None)
 @given(documents())
 def test_json_is_read_back(document):
     assert problem.parse(JSON, json.dumps(document)) == document
@@ -160,7 +158,6 @@ def test_other_types_and_garbage_are_nothing(content_type, body):
     assert problem.parse(content_type, body) is None
 
 
-@settings(max_examples=500, deadline=None)
 @given(st.text() | st.sampled_from([JSON, XML]), st.binary(max_size=60))
 def test_garbage_never_raises(content_type, body):
     inside = b"<problem xmlns='urn:ietf:rfc:7807'>%s</problem>" % body

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
@@ -134,7 +134,6 @@ def assert_same(document: object, schema: Schema) -> None:
 
 @pytest.mark.parametrize("schema", [Person(), Task(many=True), Page(), Grid(), Maps(), Tree()])
 def test_xml_gives_what_json_gives(schema):
-    @settings(max_examples=2000, deadline=None)
     @given(documents(schema))
     def check(document):
         assert_same(document, schema)
@@ -142,14 +141,12 @@ def test_xml_gives_what_json_gives(schema):
     check()
 
 
-@settings(max_examples=1000, deadline=None)
 @given(st.data())
 def test_xml_gives_what_json_gives_for_any_schema(data):
     schema = data.draw(random_schemas())
     assert_same(data.draw(documents(schema)), schema)
 
 
-@settings(max_examples=500, deadline=None)
 @given(
     st.recursive(
         NUMBERS | st.none() | st.booleans() | TEXTS,
