@@ -201,22 +201,12 @@ class Tour:
 
     def show_log(self, name: str, request_id: str) -> None:
         """Show what the service's log has under the request id."""
-        found = self.logged(name, request_id)
+        found = logged(self.suite.log(name), request_id)
         click.secho(f"$ grep {request_id} {self.suite.log(name)}", fg="cyan")
         for line in found:
             click.echo(f"  {line[:220]}{'...' if len(line) > 220 else ''}")
         if not found:
             self.faults.append(f"the log of {name} does not know the request id {request_id}")
-
-    def logged(self, name: str, request_id: str) -> list[str]:
-        """Return the lines; the last is written when the answer has left, so wait for one a bit."""
-        deadline = time.monotonic() + 2
-        while True:
-            lines = self.suite.log(name).read_text(errors="replace").splitlines()
-            found = [line for line in lines if request_id in line]
-            if found or time.monotonic() > deadline:
-                return found
-            time.sleep(0.05)
 
 
 def basic(name: str, secret: str) -> dict[str, str]:
@@ -307,3 +297,14 @@ def visit(suite: Suite, file_port: int, folder: Path) -> None:
     if tour.faults:
         raise click.ClickException("\n".join(tour.faults))
     click.secho(f"\n{tour.steps} steps, every answer as it must be.", bold=True)
+
+
+def logged(log: Path, request_id: str) -> list[str]:
+    """Return the lines of the request; the last is written when the answer has left, so wait a bit."""
+    deadline = time.monotonic() + 2
+    while True:
+        lines = log.read_text(errors="replace").splitlines()
+        found = [line for line in lines if request_id in line]
+        if found or time.monotonic() > deadline:
+            return found
+        time.sleep(0.05)
