@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx2
 from flask import Flask, has_request_context, request
-from flask_migrate import Migrate
 
 from glassware.api import Resource, Runtime, errors
 from glassware.api.declare import register
@@ -25,8 +24,8 @@ from glassware.client import Client
 from glassware.client.transports import BreakerTransport, MeterTransport, NetworkTransport
 from glassware.config import CHASSIS, Config, Option
 from glassware.db import Database, engine_options
-from glassware.db.migrate import require_head
 from glassware.db.once import spend
+from glassware.db.standing import require_head
 from glassware.limits import BehindProxies, advertise, limiter, restrict, secure, share
 from glassware.observe import vitals
 from glassware.observe.edge import Edge
@@ -140,9 +139,8 @@ class Service:
             config["database.url"], config["server.threads"]
         )
         app.config["MIGRATIONS_URL"] = config["database.migrations_url"]
+        app.config["MIGRATIONS"] = directory = str(files(self.package) / "migrations")
         database.init_app(app)
-        directory = str(files(self.package) / "migrations")
-        Migrate(app, database, directory=directory)
 
         def schema_is_current() -> None:
             with app.app_context():

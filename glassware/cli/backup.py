@@ -22,7 +22,7 @@ from glassware.api.runtime import Runtime
 from glassware.db import Database, now
 from glassware.db.backup import Note, pack, unpack
 from glassware.db.copies import Copies, CopyError, copies
-from glassware.db.migrate import Standing, standing
+from glassware.db.standing import Standing, standing
 
 #: The file that is standard input or output: under sudo, the caller may write where we may not.
 STANDARD = Path("-")
@@ -33,7 +33,9 @@ File = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 @click.argument("file", type=File)
 @with_appcontext
 def backup(file: Path) -> None:
-    """Write the database to FILE, or for - to standard output, while the service runs.
+    """Write the database to FILE.
+
+    For -, to standard output. The service may run meanwhile.
 
     No secret of the configuration is in it. What the database holds is, so FILE is for its owner
     only.
@@ -62,7 +64,9 @@ def note(kind: str, moment: datetime) -> Note:
 @click.option("--yes", is_flag=True, help="Replace a database that has rows in it.")
 @with_appcontext
 def restore(file: Path, yes: bool) -> None:
-    """Put the backup in FILE, or for - on standard input, in the place of the database.
+    """Put the backup in FILE in the place of the database.
+
+    For -, the backup is read from standard input.
 
     It is checked to its last byte first. On SQLite, stop the service before.
     """
@@ -105,7 +109,7 @@ def keeper() -> Copies:
 
 
 def where() -> Standing:
-    return standing(database(), current_app.extensions["migrate"].directory)
+    return standing(database(), current_app.config["MIGRATIONS"])
 
 
 def first_with_rows() -> str | None:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar, get_args, get_type_hints, overload
 
 import click
-from flask.cli import AppGroup
 
 from glassware.problems import Problem
 
@@ -15,7 +14,7 @@ Function = Callable[..., Any]
 F = TypeVar("F", bound=Function)
 
 
-class Commands(AppGroup):
+class Commands(click.Group):
     """A group of commands that run with the app at hand.
 
     As Flask-Script's ``@manager.command`` did: a parameter without a default is an argument, one
@@ -55,11 +54,13 @@ class Commands(AppGroup):
 
 
 def reporting(function: Function) -> Function:
-    """Return the function with its problems turned into what a terminal shows."""
+    """Return the function with the app at hand, its problems turned into what a terminal shows."""
 
     def run(**values: Any) -> None:
+        from flask.cli import with_appcontext
+
         try:
-            result = function(**values)
+            result = with_appcontext(function)(**values)
         except Problem as problem:
             details = [
                 f"{name}: {' '.join(texts)}" for name, texts in (problem.errors or {}).items()

@@ -12,7 +12,8 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from glassware.db.drift import drift
-from glassware.db.migrate import Standing, owner_engine, standing
+from glassware.db.migrate import owner_engine, prepare
+from glassware.db.standing import Standing, standing
 
 plain = flask_migrate.cli.db.commands["upgrade"]
 
@@ -35,7 +36,7 @@ def upgrade(**values: Any) -> None:
 @with_appcontext
 def check() -> None:
     """Compare the database with the models; exit with 1 where they differ."""
-    database, found = current_app.extensions["migrate"].db, where()
+    database, found = current_app.extensions["sqlalchemy"], where()
     if found.current != found.newest:
         raise click.ClickException(
             f"The database is at {found.current}, the code at {found.newest}: they can be compared"
@@ -49,9 +50,17 @@ def check() -> None:
 
 
 def where() -> Standing:
-    migrate = current_app.extensions["migrate"]
-    return standing(migrate.db, migrate.directory)
+    return standing(current_app.extensions["sqlalchemy"], current_app.config["MIGRATIONS"])
+
+
+@with_appcontext
+def begin(**values: Any) -> None:
+    """Give the app what only migrations need, then begin as Flask-Migrate does."""
+    prepare(current_app)
+    assert flask_migrate.cli.db.callback is not None
+    flask_migrate.cli.db.callback(**values)
 
 
 db = copy(flask_migrate.cli.db)
+db.callback = begin
 db.commands = {**db.commands, "upgrade": upgrade, "check": check}

@@ -2,22 +2,43 @@
 
 from __future__ import annotations
 
+import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask
-from flask.cli import FlaskGroup
 
-from glassware.cli import verbs
-from glassware.config import ConfigError
-from glassware.service import Service
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from glassware.service import Service
+
+#: Where each verb is and what ``--help`` says of it, so that neither is loaded to list them.
+VERBS = {
+    "backup": ("glassware.cli.backup", "Write the database to FILE."),
+    "check": ("glassware.cli.verbs", "Check that the service could serve."),
+    "config": ("glassware.cli.verbs", "The configuration: what holds, and where it comes from."),
+    "db": ("glassware.cli.database", "Perform database migrations."),
+    "doctor": ("glassware.cli.doctor", "Look for everything that is known to go wrong."),
+    "openapi": ("glassware.cli.verbs", "Print the OpenAPI document of the service."),
+    "restore": ("glassware.cli.backup", "Put the backup in FILE in the place of the database."),
+    "routes": ("glassware.cli.verbs", "List every route with its methods and the policy of each."),
+    "runserver": ("glassware.cli.verbs", "Serve under the production server (gunicorn)."),
+    "shell": (
+        "glassware.cli.verbs",
+        "Open a Python shell with the app, its models, its session and its siblings.",
+    ),
+    "template": ("glassware.cli.template", "The template that the service was made from."),
+}
+#: Names of Flask-Script's that its users still type.
+ALIASES = {"urls": "routes"}
 
 
-class Manager(FlaskGroup):
+class Manager(click.Group):
     """The command line of the service at ``target`` (``"package.app:service"``).
 
     ``home`` is the ``__file__`` of a ``manage.py`` in a checkout: then the service runs in mode
@@ -29,19 +50,10 @@ class Manager(FlaskGroup):
         self.target = target
         self.home = Path(home).resolve().parent if home else None
         super().__init__(
-            create_app=self.create_app,
-            add_default_commands=False,
-            add_version_option=False,
-            set_debug_flag=False,
-            load_dotenv=False,
             no_args_is_help=True,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
             help=f"Drive the {self.service_name} service.",
         )
-        self.params.clear()  # Flask's options to find an app: ours is known
-        for command in verbs.VERBS:
-            self.add_command(command)
-        self.add_command(verbs.routes, "urls")
 
     @property
     def package(self) -> str:
@@ -72,32 +84,51 @@ class Manager(FlaskGroup):
 
     def create_app(self, overrides: Mapping[str, str] | None = None) -> Flask:
         """Return the app as this command line configures it."""
+        from glassware.config import ConfigError
+
         try:
             return self.service().create_app({**self.overrides(), **(overrides or {})})
         except ConfigError as error:
             raise click.ClickException(str(error)) from None
 
-    def own_commands(self) -> dict[str, click.Command]:
-        """Return the service's own groups of commands, none where it declares none."""
-        path = Path(import_module(self.package).__file__ or "").with_name("commands.py")
-        if not path.exists():
-            return {}
-        module = import_module(f"{self.package}.commands")
-        found = [value for value in vars(module).values() if isinstance(value, click.Command)]
-        return {command.name or "": command for command in found}
+    def own_commands(self) -> dict[str, str]:
+        """Return the names of the service's own groups of commands and what each is for."""
+        package = find_spec(self.package)
+        path = Path(package.origin if package and package.origin else "").with_name("commands.py")
+        return dict(declared(path.read_text("utf-8"))) if path.exists() else {}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names without loading the app, so that ``--help`` is quick."""
-        return sorted({*self.commands, *self.own_commands()} - {"urls"})
+        return sorted({*VERBS, *self.own_commands()})
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        return self.commands.get(name) or self.own_commands().get(name)
+        name = ALIASES.get(name, name)
+        if name not in VERBS and name not in self.own_commands():
+            return None
+        module = import_module(VERBS[name][0] if name in VERBS else f"{self.package}.commands")
+        commands = (each for each in vars(module).values() if isinstance(each, click.Command))
+        return next(command for command in commands if command.name == name)
 
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        context = super().make_context(*args, **kwargs)
-        context.meta["glassware.manager"] = self
-        return context
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        told = {**{name: text for name, (_, text) in VERBS.items()}, **self.own_commands()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(told.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        from flask.cli import ScriptInfo
+
+        ctx.obj = ScriptInfo(create_app=self.create_app, set_debug_flag=False)
+        ctx.meta["glassware.manager"] = self
+        return super().invoke(ctx)
 
     def run(self) -> None:
         """Run what the command line says and exit."""
         self.main(prog_name=Path(os.environ.get("GLASSWARE_PROG", "manage.py")).name)
+
+
+def declared(source: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the help of each group of commands in the source, which is not run."""
+    for node in ast.parse(source).body:
+        match node:
+            case ast.Assign(value=ast.Call(func=ast.Name(id="Commands"), args=arguments)):
+                name, text = (ast.literal_eval(each) for each in arguments)
+                yield name, text

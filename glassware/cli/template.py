@@ -16,7 +16,9 @@ BIRTH = ".cruft.json"
 
 @click.group(no_args_is_help=True)
 def template() -> None:
-    """The template that the service was made from: compare with it, follow it.
+    """The template that the service was made from.
+
+    Compare with it, follow it.
 
     It speaks of the files that are alike in every service. What is the author's stands in
     pyproject.toml, under [tool.cruft].

@@ -300,7 +300,7 @@ def visit(suite: Suite, file_port: int, folder: Path) -> None:
 
 
 def logged(log: Path, request_id: str) -> list[str]:
-    """Return the lines of the request; the last is written when the answer has left, so wait a bit."""
+    """Return the lines of the request; the last is written when the answer has left: wait a bit."""
     deadline = time.monotonic() + 2
     while True:
         lines = log.read_text(errors="replace").splitlines()

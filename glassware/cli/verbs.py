@@ -11,11 +11,6 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from glassware.cli.backup import backup, restore
-from glassware.cli.database import db
-from glassware.cli.doctor import doctor
-from glassware.cli.template import template
-
 if TYPE_CHECKING:
     from glassware.cli.manager import Manager
 
@@ -43,7 +38,7 @@ def runserver(host: str | None, port: int | None, workers: int | None, debug: bo
 @click.command()
 @with_appcontext
 def shell() -> None:
-    """Open a Python shell with the app, its models, its session and its siblings at hand."""
+    """Open a Python shell with the app, its models, its session and its siblings."""
     parts = current_app.extensions["glassware"]
     names: dict[str, Any] = {"app": current_app, "config": parts.config, **parts.siblings}
     if parts.database is not None:
@@ -124,6 +119,3 @@ def check() -> None:
     for name, status in checks.items():
         click.echo(f"{name:12} {status}")
     sys.exit(0 if ok else 1)
-
-
-VERBS = (runserver, shell, routes, openapi, config, check, doctor, db, backup, restore, template)

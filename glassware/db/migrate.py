@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from alembic import context
 from alembic.operations import MigrationScript
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory as Script
-from flask import current_app
+from flask import Flask, current_app
+from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, NullPool, create_engine
-
-from glassware.problems import UnavailableProblem
 
 #: Seconds to wait for another process that migrates the database.
 PATIENCE = 60
@@ -25,12 +21,17 @@ TABLE_PATIENCE = 10
 LOCK = 0x676C617373
 
 
+def prepare(app: Flask) -> None:
+    """Let Flask-Migrate's commands work on the app's database; serving needs none of it."""
+    Migrate(app, app.extensions["sqlalchemy"], app.config["MIGRATIONS"])
+
+
 def run() -> None:
     """Run the migrations that ``manage.py db`` asked for, on the app's own database.
 
     All of them or none, on every database, and one process at a time.
     """
-    database = current_app.extensions["migrate"].db
+    database = current_app.extensions["sqlalchemy"]
     if context.is_offline_mode():
         configure(database.metadata, url=database.engine.url, literal_binds=True)
     else:
@@ -103,42 +104,3 @@ def configure(metadata: MetaData, **target: Any) -> None:
 def number(_context: Any, _revision: Any, directives: list[MigrationScript]) -> None:
     """Number the new migration after the newest one."""
     directives[0].rev_id = f"{int(context.script.get_current_head() or 0) + 1:04}"
-
-
-class Standing(NamedTuple):
-    """The migration that the database is at, and the newest one that the code knows."""
-
-    current: str | None
-    newest: str | None
-
-    @property
-    def ahead(self) -> bool:
-        """Whether a newer version migrated the database, which this one can serve all the same.
-
-        Migrations only add, within a release; they are numbered, so that a database of another
-        origin is not taken for a newer one.
-        """
-        numbers = [re.fullmatch(r"\d{4}", revision or "") for revision in self]
-        return all(numbers) and (self.current or "") > (self.newest or "")
-
-
-def standing(database: SQLAlchemy, directory: str) -> Standing:
-    """Return where the database stands. Needs an app context."""
-    with database.engine.connect() as connection:
-        return standing_at(connection, directory)
-
-
-def standing_at(connection: Connection, directory: str) -> Standing:
-    """Return where the database stands that the connection is to."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    return Standing(current, Script(directory).get_current_head())
-
-
-def require_head(database: SQLAlchemy, directory: str) -> None:
-    """Raise UnavailableProblem where the database lacks a migration that the code knows."""
-    found = standing(database, directory)
-    if found.current != found.newest and not found.ahead:
-        raise UnavailableProblem(
-            f"The schema is at {found.current}, the code at {found.newest}:"
-            " run `manage.py db upgrade`."
-        )

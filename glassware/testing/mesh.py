@@ -13,6 +13,7 @@ import httpx2
 from flask import Flask
 
 from glassware.client.transports import WSGITransport
+from glassware.db.migrate import prepare
 from glassware.service import Service
 from glassware.testing import postgres
 
@@ -81,6 +82,7 @@ class Mesh:
         )
         if service.database is not None:
             with app.app_context():
+                prepare(app)
                 flask_migrate.upgrade()
         return app
 

@@ -25,6 +25,7 @@ from glassware.cli.doctor.examine import Finding, examine, look_for, symptoms
 from glassware.cli.processes import free_ports
 from glassware.client.transports import WSGITransport
 from glassware.config import variable
+from glassware.db.migrate import prepare
 from glassware.observe.scrub import Scrubber
 from glassware.service import Service
 from glassware.testing import Mesh
@@ -67,6 +68,7 @@ class Ward:
         if database is None:
             return
         app = self.service.create_app(self.settings, environ={}, transports=self.transports)
+        prepare(app)
         with app.app_context():
             way()
             database.engine.dispose()

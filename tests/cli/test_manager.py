@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
+
+from glassware.cli import Manager
 
 ROOT = Path(__file__).parents[2]
 Manage = Callable[..., subprocess.CompletedProcess[str]]
@@ -36,6 +40,35 @@ def test_help_names_every_verb_and_needs_no_state(
     for verb in ("runserver", "shell", "routes", "db", "config", "check"):
         assert f"\n  {verb}" in shown.stdout
     assert not (tmp_path / service).exists(), "help must not make state"
+
+
+@pytest.mark.parametrize("service", ["auth", "tasks", "archives"])
+def test_help_says_what_the_commands_say_and_loads_none_of_them(service: str) -> None:
+    manager = Manager(f"glassware_{service}.app:service")
+    context = click.Context(manager)
+    with context.scope():
+        listed = manager.get_help(context)
+    for name in manager.list_commands(context):
+        command = manager.get_command(context, name)
+        assert command is not None
+        first = " ".join((command.help or "").split())
+        told = re.search(rf"^  {name} +(.+)$", listed, re.MULTILINE)
+        assert told, name
+        assert first.startswith(told[1].removesuffix(".")), (told[1], first)
+
+
+def test_help_is_quick_because_it_imports_nothing_heavy() -> None:
+    script = (
+        "import sys, runpy\n"
+        "sys.argv = ['manage.py', '--help']\n"
+        "try: runpy.run_path(sys.argv[0], run_name='__main__')\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'flask', 'sqlalchemy', 'alembic', 'glassware_auth.app'} & set(sys.modules)))"
+    )
+    folder = ROOT / "services" / "auth"
+    command = [sys.executable, "-c", script]
+    shown = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    assert shown.stdout.splitlines()[-1] == "[]", shown.stdout + shown.stderr
 
 
 @pytest.mark.parametrize("service", ["auth", "tasks", "archives"])

@@ -13,12 +13,11 @@ from uuid import uuid4
 import pytest
 from alembic.script import ScriptDirectory
 from flask import Flask
-from flask_migrate import Migrate
 from sqlalchemy import inspect, text
 
 from glassware.cli.database import db as commands
 from glassware.db import Database
-from glassware.db.migrate import Standing, require_head
+from glassware.db.standing import Standing, require_head
 from glassware.problems import UnavailableProblem
 from glassware.testing.postgres import Postgres
 
@@ -55,14 +54,17 @@ SLOW = """
 PROCESS = """
 import sys
 from flask import Flask
-from flask_migrate import Migrate, upgrade
+from flask_migrate import upgrade
 from glassware.db import Database
+from glassware.db.migrate import prepare
 
 app = Flask("pets")
-app.config.update(SQLALCHEMY_DATABASE_URI=sys.argv[1], MIGRATIONS_URL="")
+app.config.update(
+    SQLALCHEMY_DATABASE_URI=sys.argv[1], MIGRATIONS_URL="", MIGRATIONS=sys.argv[2]
+)
 database = Database()
 database.init_app(app)
-Migrate(app, database, directory=sys.argv[2])
+prepare(app)
 with app.app_context():
     upgrade()
 """
@@ -80,9 +82,10 @@ class House:
         (folder / "script.py.mako").write_text(template.read_text())
         self.database = Database()
         self.app = Flask("pets")
-        self.app.config.update(SQLALCHEMY_DATABASE_URI=url, MIGRATIONS_URL="")
+        self.app.config.update(
+            SQLALCHEMY_DATABASE_URI=url, MIGRATIONS_URL="", MIGRATIONS=str(folder)
+        )
         self.database.init_app(self.app)
-        Migrate(self.app, self.database, directory=str(folder))
         self.count = 0
 
     def add(self, body: str) -> Path:

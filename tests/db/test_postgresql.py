@@ -22,6 +22,7 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from glassware.config import variable
+from glassware.db.migrate import prepare
 from glassware.testing import Issuer, assert_problem
 from glassware.testing.postgres import Postgres
 from glassware_auth.app import service as auth
@@ -64,6 +65,7 @@ class House:
             environ={},
             transports={"auth": self.issuer.transport},
         )
+        prepare(self.app)
         with self.app.app_context():
             flask_migrate.upgrade()
 

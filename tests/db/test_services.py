@@ -9,9 +9,11 @@ from typing import Any
 
 import flask_migrate
 import pytest
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from glassware.db.drift import drift
+from glassware.db.standing import newest
 from glassware.testing import Mesh
 
 FOLDERS = sorted((Path(__file__).parents[2] / "services").glob("*/src/*/migrations"))
@@ -70,3 +72,8 @@ def test_a_migration_leaves_no_setting_of_its_own_behind(database: Any) -> None:
     }[database.engine.dialect.name]
     with database.engine.connect() as connection:
         assert connection.exec_driver_sql(question).scalar() == answer
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=PACKAGES)
+def test_the_newest_migration_is_the_one_that_alembic_would_run_to(folder: Path) -> None:
+    assert newest(str(folder)) == ScriptDirectory(str(folder)).get_current_head() is not None

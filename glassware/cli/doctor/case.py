@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from glassware.client.transports import Deadline, NetworkTransport
 from glassware.client.transports.network import timeouts
 from glassware.config import Config, ConfigError
-from glassware.db.migrate import Standing, standing_at
 from glassware.db.onlooker import look, sqlite_file
+from glassware.db.standing import Standing, standing_at
 from glassware.service import Service, Transports
 
 #: Seconds to wait for a neighbour.
