@@ -101,8 +101,8 @@ class Suite:
             )
         return done.stdout
 
-    def prepare(self) -> dict[str, Any]:
-        """Bring every database to its newest migration; return the first administrator."""
+    def prepare(self) -> None:
+        """Bring every database to its newest migration. Raises SuiteError."""
         self.check_ports()
         stored = [name for name, each in self.members.items() if each.service.database is not None]
         for name, process in [(name, self.begin(name, "db", "upgrade")) for name in stored]:
@@ -112,10 +112,6 @@ class Suite:
                     f"{name}: the migrations failed.\n{errors.decode()[-2000:]}\n"
                     f"Type services/{name}/manage.py db upgrade to see them alone."
                 )
-        first: dict[str, Any] = json.loads(
-            self.manage("auth", "users", "create-first-admin", "--json")
-        )
-        return first
 
     def begin(self, name: str, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(self.members[name].folder / "manage.py"), *words]
@@ -137,10 +133,19 @@ class Suite:
                         f"  {variable(each.name, 'server.port')}={each.port + 100} make run"
                     ) from None
 
-    def start(self) -> None:
-        """Start every service and wait until each is ready. Raises SuiteError."""
+    def start(self) -> dict[str, Any]:
+        """Start every service, wait until each is ready, and return the first administrator.
+
+        Raises SuiteError.
+        """
         for name in self.members:
             self.start_one(name)
+        made = self.manage("auth", "users", "create-first-admin", "--json")
+        self.wait()
+        first: dict[str, Any] = json.loads(made)
+        return first
+
+    def wait(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT
         for each in self.members.values():
             while not is_ready(each.url):

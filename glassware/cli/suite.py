@@ -46,9 +46,9 @@ def run(root: Path) -> None:
     suite = suite_below(root, SETTINGS)
     try:
         click.echo("Bringing the databases to their newest migration ...")
-        first = suite.prepare()
+        suite.prepare()
         click.echo(f"Starting {', '.join(suite.members)} ...")
-        suite.start()
+        first = suite.start()
         click.echo(page(suite, first, time.monotonic() - began))
         suite.watch()
     except SuiteError as error:

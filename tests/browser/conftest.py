@@ -133,8 +133,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     ports = free_ports(["auth", "tasks", "archives"])
     suite = Suite(ROOT, state, ports=ports, settings={"limits.storage": ""})
     try:
-        first = suite.prepare()
-        suite.start()
+        suite.prepare()
+        first = suite.start()
         yield World(suite, first)
     finally:
         suite.stop()

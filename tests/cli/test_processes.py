@@ -37,6 +37,7 @@ def test_a_broken_migration_is_told_with_the_command_to_see_it(tmp_path: Path) -
 def test_a_service_that_dies_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
     suite = Suite(ROOT, tmp_path, ports=free_ports(NAMES), settings={"archives.max_spool": "lots"})
     try:
+        suite.prepare()
         with pytest.raises(SuiteError) as died:
             suite.start()
     finally:
