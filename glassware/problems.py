@@ -25,6 +25,7 @@ Raise a problem anywhere; it is rendered once, at the edge, as ``application/pro
     │   └── KeyReusedProblem            an Idempotency-Key of another request
     ├── ConditionRequiredProblem 428    a change without If-Match
     ├── TooManyRequestsProblem 429
+    │   └── TooManyJobsProblem          the caller's jobs are not finished yet
     ├── InternalProblem 500
     ├── UpstreamProblem 502             a neighbour answered with a problem of its own
     ├── UnavailableProblem 503
@@ -276,6 +277,13 @@ class TooManyRequestsProblem(Problem):
 
     status, title, slug = HTTPStatus.TOO_MANY_REQUESTS, "Too many requests", "too-many-requests"
     advice = "Wait for as long as Retry-After says."
+
+
+class TooManyJobsProblem(TooManyRequestsProblem):
+    """The caller has as many unfinished jobs as one may have."""
+
+    title, slug = "Too many jobs", "too-many-jobs"
+    advice = "Wait until one of your jobs is finished, or cancel one."
 
 
 class InternalProblem(Problem):

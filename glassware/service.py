@@ -26,6 +26,9 @@ from glassware.config import CHASSIS, Config, Option
 from glassware.db import Database, engine_options
 from glassware.db.once import spend
 from glassware.db.standing import require_head
+from glassware.jobs import Jobs, Queue
+from glassware.jobs.kinds import running
+from glassware.jobs.resources import RESOURCES as JOBS
 from glassware.limits import BehindProxies, advertise, limiter, restrict, secure, share
 from glassware.observe import vitals
 from glassware.observe.edge import Edge
@@ -43,8 +46,8 @@ class Service:
     ``siblings`` maps the name of each neighbour it calls to the neighbour's default URL.
     ``find_key`` is given by the issuer itself, which has its keys at hand; every other service
     fetches them. ``find_signer`` lets callers sign their requests; it needs a database, where the
-    nonces are kept. ``make_parts`` makes what the service keeps for as long as the app lives, which
-    its resources find as ``runtime().parts``.
+    nonces are kept. ``jobs`` are done by ``manage.py worker``. ``make_parts`` makes what the
+    service keeps for as long as the app lives, which its resources find as ``runtime().parts``.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Service:
     siblings: Mapping[str, str] = field(default_factory=dict)
     find_key: FindKey | None = None
     find_signer: FindSigner | None = None
+    jobs: Jobs | None = None
     make_parts: Callable[[Config], Any] | None = None
 
     def configure(
@@ -122,11 +126,14 @@ class Service:
             pages=Pages(config, Neighbours(shown, metered)),
             database=self.database,
             parts=self.make_parts(config) if self.make_parts else None,
+            jobs=self.queue(app, config, metrics),
         )
         vitals.watch(metrics, config, checks, app.extensions["glassware"].release)
         errors.install(app)
         toys = (Fault,) if config["service.mode"] == "development" else ()
-        register(app, (*SYSTEM, *DOCUMENTATION, *toys, *self.resources))
+        register(
+            app, (*SYSTEM, *DOCUMENTATION, *toys, *(JOBS if self.jobs else ()), *self.resources)
+        )
         edge = Edge(app.wsgi_app, self.name, metrics=metrics)
         app.wsgi_app = BehindProxies(edge, config["server.proxies"])  # type: ignore[method-assign]
         return app
@@ -161,6 +168,17 @@ class Service:
             )
             for name in self.siblings
         }
+
+    def queue(self, app: Flask, config: Config, metrics: Metrics) -> Queue | None:
+        if self.jobs is None:
+            return None
+        database = self.database
+        if database is None:
+            raise ValueError(f"{self.name} has jobs, and no database for them")
+        with app.app_context():
+            queue = Queue(self.jobs, database.engine, database.session, config)
+        metrics.watch("jobs", "Jobs by kind and state.", queue.counts, ("kind", "state"))
+        return queue
 
     def signatures(self, config: Config) -> SignatureVerifier | None:
         if self.find_signer is None:
@@ -220,7 +238,9 @@ def token_verifier(find_key: FindKey, config: Config) -> TokenVerifier:
 
 
 def relayed_token() -> str | None:
-    """Return the token of the caller that the present request serves."""
+    """Return the token of the caller that the present request, or job, serves."""
+    if run := running():
+        return run.token or None
     if not has_request_context():
         return None
     return request.environ.get("glassware.principal", ANONYMOUS).token or None

@@ -8,16 +8,13 @@ secrets that the database has only digests of.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from flask import Response, request
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
@@ -28,13 +25,13 @@ from glassware.auth import Principal
 from glassware.auth.network import network_of
 from glassware.db import now
 from glassware.db.once import sweep
+from glassware.db.seal import Seal, derived
 from glassware.problems import InvalidKeyProblem, KeyReusedProblem, StillRunningProblem
 
 #: What the header follows, as far as it goes.
 DRAFT = "draft-ietf-httpapi-idempotency-key-header-07"
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 KEY = re.compile(r"[!-~]{1,255}")
-NONCE = 12
 
 
 def once(who: Principal, make: Callable[[], Response]) -> Response:
@@ -63,7 +60,7 @@ class Asked:
         self.table = database().answers
         self.digest = keyed("name", scope).hex()
         self.fingerprint = keyed("fingerprint", json.dumps(content).encode()).hex()
-        self.cipher = AESGCM(keyed("seal", scope))
+        self.seal = Seal(keyed("seal", scope), self.digest)
 
     def replay(self) -> Response | None:
         """Return the answer that was given, None where none was."""
@@ -109,22 +106,16 @@ class Asked:
 
     def sealed(self, response: Response) -> bytes:
         head = json.dumps([response.status_code, list(response.headers)]).encode()
-        nonce = os.urandom(NONCE)
-        plain = b"\n".join([head, response.get_data()])
-        return nonce + self.cipher.encrypt(nonce, plain, self.digest.encode())
+        return self.seal.sealed(b"\n".join([head, response.get_data()]))
 
     def opened(self, sealed: bytes) -> Response:
-        plain = self.cipher.decrypt(sealed[:NONCE], sealed[NONCE:], self.digest.encode())
-        head, _, body = plain.partition(b"\n")
+        head, _, body = self.seal.opened(sealed).partition(b"\n")
         status, headers = json.loads(head)
         return Response(body, status=status, headers=[*headers, (REPLAYED, "true")])
 
 
 def keyed(purpose: str, content: bytes) -> bytes:
-    """Return 32 bytes that only who has the service's secret could derive."""
-    secret: str = runtime().config["app.secret_key"]
-    label = f"idempotency {purpose}\0".encode()
-    return hmac.digest(secret.encode(), label + content, hashlib.sha256)
+    return derived(runtime().config["app.secret_key"], f"idempotency {purpose}", content)
 
 
 @contextmanager

@@ -32,6 +32,7 @@ VERBS = {
         "glassware.cli.verbs",
         "Open a Python shell with the app, its models, its session and its siblings.",
     ),
+    "worker": ("glassware.cli.worker", "Do the service's jobs."),
     "template": ("glassware.cli.template", "The template that the service was made from."),
 }
 #: Names of Flask-Script's that its users still type.

@@ -105,8 +105,9 @@ class Suite:
         """Bring every database to its newest migration. Raises SuiteError."""
         self.check_ports()
         stored = [name for name, each in self.members.items() if each.service.database is not None]
-        for name, process in [(name, self.begin(name, "db", "upgrade")) for name in stored]:
-            _, errors = process.communicate(timeout=120)
+        begun = [(name, self.begin(name, "db", "upgrade")) for name in stored]
+        told = [(name, process.communicate(timeout=120), process) for name, process in begun]
+        for name, (_, errors), process in told:
             if process.returncode:
                 raise SuiteError(
                     f"{name}: the migrations failed.\n{errors.decode()[-2000:]}\n"
@@ -155,11 +156,17 @@ class Suite:
                 time.sleep(0.05)
 
     def start_one(self, name: str) -> None:
-        """Start one service; its log goes to a file and its process group is its own."""
+        """Start one service, and a worker for its jobs where it has some."""
+        self.launch(name, name, "runserver")
+        if self.members[name].service.jobs is not None:
+            self.launch(f"{name}-worker", name, "worker")
+
+    def launch(self, process: str, name: str, verb: str) -> None:
+        """Start a process; its log goes to the service's file, and its process group is its own."""
         self.log(name).parent.mkdir(parents=True, exist_ok=True)
         with self.log(name).open("ab") as log:
-            self.running[name] = subprocess.Popen(
-                [sys.executable, str(self.members[name].folder / "manage.py"), "runserver"],
+            self.running[process] = subprocess.Popen(
+                [sys.executable, str(self.members[name].folder / "manage.py"), verb],
                 env=self.environ(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -170,7 +177,8 @@ class Suite:
     def require_running(self) -> None:
         for name, process in self.running.items():
             if process.poll() is not None:
-                raise SuiteError(self.story(name, f"stopped with status {process.returncode}"))
+                why = f"stopped with status {process.returncode}"
+                raise SuiteError(self.story(name.removesuffix("-worker"), why))
 
     def story(self, name: str, what: str) -> str:
         last = self.log(name).read_text(errors="replace").splitlines()[-5:]

@@ -109,9 +109,7 @@ def serve(manager: Manager, overrides: Mapping[str, str], *, debug: bool) -> Non
     metrics.share(MEMORY if MEMORY.is_dir() else None)
     app = manager.create_app(overrides)
     config = app.extensions["glassware"].config
-    scrubber = house.configure(manager.service_name, config["log.level"])
-    for secret in config.secrets():
-        scrubber.register(secret)
+    house.configure(manager.service_name, config["log.level"]).register(*config.secrets())
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it greets at each look at the schema
     if debug:
         app.run(config["server.host"], config["server.port"], debug=True)

@@ -259,6 +259,14 @@ FAST = (
     ),
 )
 
+JOBS = (
+    Option("jobs.threads", int, 2, "Jobs that a worker does at once.", minimum=1),
+    Option("jobs.poll", float, 1.0, "Seconds between two looks for a job that waits."),
+    Option("jobs.lease", float, 30.0, "Seconds until a dead worker's job is taken over."),
+    Option("jobs.keep", float, 86_400.0, "Seconds that a finished job and its result are kept."),
+    Option("jobs.per_owner", int, 20, "Unfinished jobs that one caller may have.", minimum=1),
+)
+
 OTHERS = (
     Option(
         "log.level",
@@ -301,5 +309,6 @@ CHASSIS: tuple[Option, ...] = (
     *LIMITS,
     *IDEMPOTENCY,
     *FAST,
+    *JOBS,
     *OTHERS,
 )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from glassware.api import Collection, Item, Resource, parse
+from glassware.jobs.worker import Worker
 from glassware.service import Service
 from glassware.testing import Mesh
 from glassware.testing.mesh import ADDRESSES
@@ -24,7 +25,7 @@ PASSWORD = "correct horse battery staple"
 WRITES = ("POST", "PUT", "PATCH")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # hypothesis shows it in each of its examples
 class Route:
     """One method of one resource of one service."""
 
@@ -118,6 +119,7 @@ def furnish(found: House, mesh: Mesh) -> None:
     task = tasks.post("/tasks", headers=headers("person"), json=made).json()
     account = {"client_id": "tests", "scopes": ["tasks:read"]}
     client = auth.post("/clients", headers=headers("admin"), json=account).json()
+    job = archived(mesh, headers("admin"))
     found.tokens = dict.fromkeys(found.wires, headers("admin")["Authorization"].split()[1])
     found.items = {
         "auth.user": f"/users/{person}",
@@ -125,7 +127,20 @@ def furnish(found: House, mesh: Mesh) -> None:
         "auth.client": f"/clients/{client['id']}",
         "auth.client_secret": f"/clients/{client['id']}/secret",
         "tasks.task": "/tasks/" + task["url"].rpartition("/")[2],
+        "archives.job": f"/jobs/{job}",
+        "archives.archive": f"/archives/{job}",
     }
+
+
+def archived(mesh: Mesh, headers: dict[str, str]) -> str:
+    """Have an archive built; return the id of its job."""
+    body = {"entries": [{"name": "a", "text": "a"}]}
+    later = {**headers, "Prefer": "respond-async"}
+    job = mesh.client("archives").post("/archives", headers=later, json=body).json()
+    app = mesh.apps["archives"]
+    with app.app_context():
+        assert Worker(app).step()
+    return str(job["url"].rpartition("/")[2])
 
 
 def person_of(mesh: Mesh, name: str, admin: bool = False) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -209,7 +210,8 @@ def _(ward: Ward) -> None:
 
 @shows("the_state_cannot_be_written", archives)
 def _(ward: Ward) -> None:
-    ward.state.rmdir()
+    ward.postgresql()
+    shutil.rmtree(ward.state)
 
 
 @shows("secrets_can_be_read_by_others")

@@ -35,15 +35,16 @@ def test_a_broken_migration_is_told_with_the_command_to_see_it(tmp_path: Path) -
 
 
 def test_a_service_that_dies_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
-    suite = Suite(ROOT, tmp_path, ports=free_ports(NAMES), settings={"archives.max_spool": "lots"})
+    suite = Suite(ROOT, tmp_path, ports=free_ports(NAMES))
     try:
         suite.prepare()
+        (tmp_path / "archives" / "secrets" / "app.secret_key").write_text("")
         with pytest.raises(SuiteError) as died:
             suite.start()
     finally:
         suite.stop()
     assert "archives stopped with status 1" in str(died.value)
-    assert "archives.max_spool" in str(died.value)
+    assert "app.secret_key" in str(died.value)
 
 
 def test_outside_a_checkout_it_says_so(tmp_path: Path) -> None:

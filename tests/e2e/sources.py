@@ -14,8 +14,9 @@ BLOCK = random.Random(7).randbytes(65_536)
 
 
 class Source(ThreadingHTTPServer):
-    """``/blocks/N`` sends N blocks of 64 KiB; ``/dying/N`` promises twice as many; ``/endless``
-    goes on until the client leaves, which sets ``left``; ``/redirect?URL`` sends elsewhere."""
+    """``/blocks/N`` sends N blocks of 64 KiB, ``/slow/N`` 10 ms apart; ``/dying/N`` promises
+    twice as many; ``/endless`` goes on until the client leaves, which
+    sets ``left``; ``/redirect?URL`` sends elsewhere."""
 
     daemon_threads = True
 
@@ -50,6 +51,12 @@ class Handler(BaseHTTPRequestHandler):
         self.begin(len(BLOCK) * int(argument))
         for _ in range(int(argument)):
             self.wfile.write(BLOCK)
+
+    def send_slow(self, argument: str) -> None:
+        self.begin(len(BLOCK) * int(argument))
+        for _ in range(int(argument)):
+            self.wfile.write(BLOCK)
+            time.sleep(0.01)
 
     def send_dying(self, argument: str) -> None:
         self.begin(2 * len(BLOCK) * int(argument))

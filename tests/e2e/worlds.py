@@ -7,7 +7,7 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,9 +153,9 @@ def in_process() -> Iterator[World]:
 
 
 @contextmanager
-def processes(state: Path) -> Iterator[Processes]:
+def processes(state: Path, more: Mapping[str, str] | None = None) -> Iterator[Processes]:
     ports = free_ports(["auth", "tasks", "archives", "file"])
-    suite = Suite(ROOT, state, ports=ports, settings=settings(ports["file"]))
+    suite = Suite(ROOT, state, ports=ports, settings={**settings(ports["file"]), **(more or {})})
     try:
         suite.prepare()
         suite.start()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from glassware.config import Option
 from glassware.service import Service
-from glassware_archives import parts, resources
+from glassware_archives import jobs, models, parts, resources
 from glassware_archives.schemas import SERVICES
 
 service = Service(
     "archives",
     package="glassware_archives",
     summary="Archives built out of streams.",
-    resources=(resources.ArchiveList,),
+    resources=(resources.ArchiveList, resources.Archive),
+    database=models.db,
+    jobs=jobs.jobs,
     siblings=dict.fromkeys(SERVICES, "http://127.0.0.1:7002"),
     options=(
         Option("archives.max_entries", int, 10_000, "Entries of one archive."),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from glassware.client import outside_client
 from glassware.config import Config
 from glassware_archives.domain import Limits, ensure_environment
+from glassware_archives.domain.store import Store
 
 
 class Parts:
-    """The limits of an archive, and the guarded way to the addresses that callers choose."""
+    """The limits of an archive, the guarded way to addresses that callers choose, and the store."""
 
     def __init__(self, config: Config) -> None:
         ensure_environment()
@@ -18,6 +21,7 @@ class Parts:
             max_seconds=config["archives.max_seconds"],
             max_spool=config["archives.max_spool"],
         )
+        self.store = Store(Path(config["service.state_dir"]) / "archives")
         self.outside = outside_client(
             allow=config["archives.allowed_sources"],
             timeout=config["archives.source_timeout"],

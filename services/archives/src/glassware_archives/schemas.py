@@ -31,6 +31,9 @@ class Base64(fields.String):
         except (binascii.Error, ValueError):
             raise self.make_error("invalid_base64") from None
 
+    def _serialize(self, value: Any, *_: Any, **__: Any) -> str | None:
+        return None if value is None else base64.b64encode(value).decode()
+
 
 class EntrySchema(Schema):
     """One file of the archive. Exactly one of text, base64, url and service is its source."""

@@ -1,0 +1,91 @@
+"""What a service's author writes: functions that are jobs, and what one is given while it runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from glassware.api import runtime
+from glassware.auth import Principal
+from glassware.observe.context import Trace
+
+#: Returns the path of the resource that it made, if it made one.
+Function = Callable[..., str | None]
+
+
+class LostError(Exception):
+    """The job is no longer this run's: it was cancelled, or another worker has taken it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of jobs: the function that does one, and how often it is tried."""
+
+    name: str
+    function: Function
+    attempts: int
+
+    def later(self, who: Principal, **arguments: Any) -> Any:
+        """Have it done once the request's changes are committed; return the job's row.
+
+        The arguments are plain documents, as JSON has them. Raises TooManyJobsProblem.
+        """
+        return runtime().jobs.add(self, who, arguments)
+
+
+def job(*, attempts: int = 3) -> Callable[[Function], Kind]:
+    """Make a job of a function ``f(run, **arguments)``, which returns the path of what it made.
+
+    It may be begun several times, when its worker dies, so it must not matter what an unfinished
+    run leaves behind. A problem below 500 that it raises ends the job; anything else is tried
+    again, ``attempts`` times in all.
+    """
+    return lambda function: Kind(function.__name__.replace("_", "-"), function, attempts)
+
+
+@dataclass(eq=False)
+class Run:
+    """One attempt at a job. ``fence`` tells it from every other attempt at the same job."""
+
+    id: UUID
+    fence: int
+    attempt: int
+    kind: Kind
+    arguments: Mapping[str, Any]
+    owner: str
+    token: str
+    trace: Trace
+
+    def __post_init__(self) -> None:
+        self.lost = threading.Event()
+        self.done = 0
+        self.total: int | None = None
+
+    def progress(self, done: int, total: int | None = None) -> None:
+        """Tell how far it is, and learn whether to go on. Call it often. Raises LostError."""
+        self.done, self.total = done, total
+        if self.lost.is_set():
+            raise LostError
+
+
+_running: ContextVar[Run | None] = ContextVar("glassware_run", default=None)
+
+
+def running() -> Run | None:
+    """Return the run that this thread is at."""
+    return _running.get()
+
+
+@contextmanager
+def acting(run: Run) -> Iterator[None]:
+    """Be at the run within the block: its calls to neighbours are made for who asked for it."""
+    token = _running.set(run)
+    try:
+        yield
+    finally:
+        _running.reset(token)

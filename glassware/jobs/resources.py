@@ -1,0 +1,107 @@
+"""Jobs over HTTP: those of the caller, how far each is, what it made or why it failed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request
+from marshmallow import fields
+from sqlalchemy import Select, select
+
+from glassware.api import Collection, Instant, Item, Link, Schema, conditional, exact, runtime
+from glassware.api.resource import flush
+from glassware.api.runtime import public_url
+from glassware.api.schema import made
+from glassware.auth import Principal, authenticated
+from glassware.jobs.model import JobRow
+
+
+class MadeURL(fields.String):
+    """The URL of a resource of this service, kept as its path."""
+
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str | None:
+        return None if value is None else public_url() + value
+
+
+class ProblemSchema(Schema):
+    """Why a job failed (RFC 9457)."""
+
+    type = fields.String()
+    title = fields.String()
+    status = fields.Integer()
+    detail = fields.String()
+    service = fields.String()
+    request_id = fields.String()
+    errors = fields.Dict(fields.String(), fields.List(fields.String()))
+    cause = fields.Nested(lambda: ProblemSchema())
+
+
+class JobSchema(Schema):
+    """A job: how far it is, and in the end its result or its problem."""
+
+    url = Link("job")
+    kind = fields.String(dump_only=True)
+    state = fields.String(dump_only=True)
+    done = fields.Integer(dump_only=True)
+    total = fields.Integer(dump_only=True, allow_none=True)
+    result = MadeURL(dump_only=True, allow_none=True)
+    problem = fields.Nested(ProblemSchema, dump_only=True, allow_none=True)
+    created_at = Instant(dump_only=True)
+    finished_at = Instant(dump_only=True, allow_none=True)
+    expires_at = Instant(dump_only=True, allow_none=True)
+
+
+def own(who: Principal) -> Select[Any]:
+    model: Any = runtime().jobs.jobs.model
+    return select(model).where(model.owner == who.subject)
+
+
+class JobList(Collection):
+    """The caller's jobs."""
+
+    path = "/jobs"
+    schema = JobSchema
+    policy = authenticated()
+    filters = {"state": exact, "kind": exact}
+    sorts = ("created_at",)
+
+    def select(self, who: Principal) -> Select[Any]:
+        return own(who)
+
+
+class Job(Item):
+    """One job. Ask again until its state is ``done``, ``failed`` or ``cancelled``."""
+
+    path = "/jobs/<uuid:id>"
+    schema = JobSchema
+    policy = authenticated()
+
+    def select(self, who: Principal) -> Select[Any]:
+        return own(who)
+
+    def delete(self, who: Principal, **ids: Any) -> None:
+        """Cancel the job, or forget it where it has ended."""
+        item = self.find(who, ids)
+        # Not needed: the version changes with every beat.
+        if "If-Match" in request.headers:
+            conditional.require_match(item)
+        self.remove(who, item)
+
+    def remove(self, who: Principal, item: JobRow) -> None:
+        runtime().jobs.cancel(item)
+
+
+def wants_job() -> bool:
+    """Whether the caller would rather have a job than wait (RFC 7240 section 4.1)."""
+    preferences = request.headers.get("Prefer", "").lower().split(",")
+    return "respond-async" in {each.strip() for each in preferences}
+
+
+def accepted(job: JobRow) -> Any:
+    """Answer with the job: 202, and where to ask for it."""
+    flush()
+    document = made(JobSchema).dump(job)
+    return document, 202, {"Location": document["url"], "Preference-Applied": "respond-async"}
+
+
+RESOURCES = (JobList, Job)

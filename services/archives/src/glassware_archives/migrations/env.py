@@ -1,0 +1,5 @@
+"""The environment of the migrations is the chassis's."""
+
+from glassware.db.migrate import run
+
+run()

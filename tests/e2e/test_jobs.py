@@ -1,0 +1,153 @@
+"""Archives that are built when nobody waits: asked for, polled, fetched whole or in ranges."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import random
+import signal
+import sqlite3
+import time
+from base64 import b64encode
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from glassware.jobs.worker import Worker
+from glassware.testing import assert_problem
+from tests.e2e import worlds
+from tests.e2e.sources import source
+
+LATER = {"Prefer": "respond-async"}
+ENDED = {"done", "failed", "cancelled"}
+
+
+def order(world: worlds.World, who: worlds.Person, body: Any, **headers: str) -> Any:
+    with world.http("archives") as client:
+        return client.post("/archives", json=body, headers={**who.headers, **LATER, **headers})
+
+
+def finished(world: worlds.World, who: worlds.Person, url: str, patience: float = 40) -> Any:
+    """Wait until the job has ended; in one process, the worker is ours to drive."""
+    deadline = time.monotonic() + patience
+    while True:
+        if isinstance(world, worlds.InProcess):
+            app = world.mesh.apps["archives"]
+            with app.app_context():
+                Worker(app).step()
+        with world.http("archives") as client:
+            job = client.get(url, headers=who.headers).json()
+        if job["state"] in ENDED:
+            return job
+        assert time.monotonic() < deadline, job
+        time.sleep(0.1)
+
+
+def test_an_archive_that_nobody_waits_for_is_the_one_that_is_streamed(
+    world: worlds.World, ann: worlds.Person, ben: worlds.Person
+) -> None:
+    with world.http("tasks") as client:
+        client.post("/tasks", json={"title": "x", "person": ann.url}, headers=ann.headers)
+    entries = [
+        {"name": "tasks.json", "service": "tasks", "path": "/tasks"},
+        {"name": "bytes", "base64": b64encode(bytes(range(256)) * 1000).decode()},
+    ]
+    body = {"format": "tar", "name": "mine", "entries": entries}
+    answer = order(world, ann, body)
+    assert answer.status_code == 202, answer.text
+    assert answer.headers["Preference-Applied"] == "respond-async"
+    assert answer.headers["Location"] == answer.json()["url"]
+    job = finished(world, ann, answer.headers["Location"])
+    assert job["state"] == "done", job
+    with world.http("archives") as client:
+        streamed = client.post("/archives", json=body, headers=ann.headers).content
+        whole = client.get(job["result"], headers=ann.headers)
+        assert whole.content == streamed
+        assert job["done"] == len(streamed) == int(whole.headers["Content-Length"])
+        assert "filename=mine.tar" in whole.headers["Content-Disposition"].replace('"', "")
+        digest = hashlib.sha256(streamed).digest()
+        assert whole.headers["Repr-Digest"] == f"sha-256=:{b64encode(digest).decode()}:"
+        tag = whole.headers["ETag"]
+        headers = {**ann.headers, "Range": "bytes=1000-"}
+        rest = client.get(job["result"], headers={**headers, "If-Range": tag})
+        assert (rest.status_code, rest.content) == (206, streamed[1000:])
+        assert rest.headers["Content-Range"] == f"bytes 1000-{len(streamed) - 1}/{len(streamed)}"
+        other = client.get(job["result"], headers={**headers, "If-Range": '"another"'})
+        assert (other.status_code, other.content) == (200, streamed)
+        beyond = client.get(job["result"], headers={**ann.headers, "Range": "bytes=9999999-"})
+        assert_problem(beyond, 416)
+        same = client.get(job["result"], headers={**ann.headers, "If-None-Match": tag})
+        assert same.status_code == 304
+        assert_problem(client.get(job["result"], headers=ben.headers), 404)
+        assert client.delete(job["url"], headers=ann.headers).status_code == 204
+        assert_problem(client.get(job["result"], headers=ann.headers), 404)
+
+
+def test_what_cannot_be_built_says_why_with_the_neighbours_own_problem(
+    world: worlds.World, ann: worlds.Person
+) -> None:
+    entry = {"name": "x", "service": "tasks", "path": "/tasks/no-such"}
+    answer = order(world, ann, {"entries": [entry]})
+    job = finished(world, ann, answer.headers["Location"])
+    assert job["state"] in ("failed", "waiting"), job
+    assert job["problem"]["cause"]["status"] == 404
+    assert job["problem"]["cause"]["service"] == "tasks"
+    assert job["result"] is None
+    refused = order(world, ann, {"entries": [{"name": "../x", "text": ""}] * 2})
+    assert refused.status_code in (202, 422)
+
+
+def test_an_order_that_is_sent_again_is_one_job(world: worlds.World, ann: worlds.Person) -> None:
+    body = {"entries": [{"name": "x", "text": "once"}]}
+    answers = [order(world, ann, body, **{"Idempotency-Key": "again"}) for _ in range(3)]
+    assert len({answer.headers["Location"] for answer in answers}) == 1
+    assert finished(world, ann, answers[0].headers["Location"])["state"] == "done"
+
+
+@pytest.mark.processes
+def test_workers_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served(
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(7)
+    settings = {"jobs.lease": "1.5", "jobs.poll": "0.1"}
+    with worlds.processes(tmp_path, settings) as suite, source(suite.file_port) as files:
+        ann = suite.person()
+        entries = [
+            {"name": "slow", "url": f"{files.url}/slow/150"},
+            {"name": "x", "text": "end"},
+        ]
+        orders = [order(suite, ann, {"format": "tar", "entries": entries}) for _ in range(6)]
+        urls = [answer.headers["Location"] for answer in orders]
+        for _ in range(3):
+            time.sleep(chance.uniform(0.8, 2.0))
+            process = suite.suite.running["archives-worker"]
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+            for url in urls:
+                file_is_whole_or_absent(suite, ann, url)
+            suite.suite.launch("archives-worker", "archives", "worker")
+        jobs = [finished(suite, ann, url, 60) for url in urls]
+        assert {job["state"] for job in jobs} <= {"done", "failed"}, jobs
+        done = [job for job in jobs if job["state"] == "done"]
+        with suite.http("archives") as client:
+            found = {client.get(job["result"], headers=ann.headers).content for job in done}
+        assert len(found) == 1
+        assert len(found.pop()) > 150 * 65_536
+        assert attempts(tmp_path) > len(jobs), "no job was hit"
+
+
+def attempts(state: Path) -> int:
+    with closing(sqlite3.connect(state / "archives" / "archives.sqlite")) as database:
+        return int(database.execute("SELECT sum(attempts) FROM jobs").fetchone()[0])
+
+
+def file_is_whole_or_absent(suite: worlds.Processes, who: worlds.Person, url: str) -> None:
+    with suite.http("archives") as client:
+        file = client.get(url.replace("/jobs/", "/archives/"), headers=who.headers)
+        job = client.get(url, headers=who.headers).json()
+    assert file.status_code in (200, 404)
+    if file.status_code == 200:
+        assert job["state"] == "done"
+        assert len(file.content) == job["done"]
