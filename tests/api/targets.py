@@ -25,7 +25,7 @@ PASSWORD = "correct horse battery staple"
 WRITES = ("POST", "PUT", "PATCH")
 
 
-@dataclass(frozen=True, repr=False)  # hypothesis shows it in each of its examples
+@dataclass(frozen=True)
 class Route:
     """One method of one resource of one service."""
 
@@ -38,6 +38,10 @@ class Route:
 
     def __str__(self) -> str:
         return f"{self.service} {self.method} {self.resource.path}"
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Be short where hypothesis shows all routes with each of its examples."""
+        printer.text(str(self))
 
     @property
     def reads(self) -> tuple[str, ...]:
