@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from contextlib import closing
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,7 @@ from glassware.auth import Principal, scope
 from glassware.jobs import accepted, wants_job
 from glassware.jobs.model import DONE
 from glassware.jobs.resources import own
-from glassware.problems import NotFoundProblem
+from glassware.problems import NotFoundProblem, StaleProblem
 from glassware_archives.domain import FORMATS, Stream
 from glassware_archives.domain.sources import Ways, archive
 from glassware_archives.jobs import archive_build
@@ -75,6 +76,9 @@ class Archive(Resource):
             etag=stored.sha256,
             conditional=True,
         )
+        if response.status_code == HTTPStatus.PRECONDITION_FAILED:
+            response.close()
+            raise StaleProblem("The archive is not the one that If-Match names.")
         digest = b64encode(bytes.fromhex(stored.sha256)).decode()
         response.headers["Repr-Digest"] = f"sha-256=:{digest}:"
         return response
