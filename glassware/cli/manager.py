@@ -22,6 +22,10 @@ VERBS = {
     "backup": ("glassware.cli.backup", "Write the database to FILE."),
     "check": ("glassware.cli.verbs", "Check that the service could serve."),
     "config": ("glassware.cli.verbs", "The configuration: what holds, and where it comes from."),
+    "contract": (
+        "glassware.cli.contract",
+        "Contracts between services: kept by the consumer, proved on the provider's real app.",
+    ),
     "db": ("glassware.cli.database", "Perform database migrations."),
     "doctor": ("glassware.cli.doctor", "Look for everything that is known to go wrong."),
     "openapi": ("glassware.cli.verbs", "Print the OpenAPI document of the service."),

@@ -83,9 +83,10 @@ def born() -> dict[str, Any]:
 
 
 def folder() -> Path:
+    """Return the folder of the service's checkout. Raises ClickException."""
     home: Path | None = click.get_current_context().meta["glassware.manager"].home
     if home is None:
-        raise click.ClickException("An installed service has no template; go to its checkout.")
+        raise click.ClickException("This is about a checkout; an installed service is none.")
     return home
 
 

@@ -6,7 +6,7 @@ is a failure, or that cannot be used, is an ``UpstreamProblem`` with ``upstream_
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import responses
@@ -27,6 +27,8 @@ from glassware.problems import (
 MAX_PROBLEM = 256 * 1024
 #: Characters of a failed answer that are quoted when it has no problem document.
 MAX_QUOTE = 200
+#: The extension of a response by which a transport may put something around its document.
+WATCH = "glassware.watch"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ class Answer:
         self.headers = response.headers
         self.content_type: str = response.headers.get("Content-Type", "")
         self.length = body_length(response.headers)
+        self.watched: Callable[[Any], Any] = response.extensions.get(WATCH, lambda value: value)
 
     def __iter__(self) -> Iterator[bytes]:
         received = 0

@@ -175,6 +175,6 @@ def document(answer: Answer) -> Any:
     if media_type != "application/json" and not media_type.endswith("+json"):
         raise answer.call.broken("is not JSON by its Content-Type", answer.status)
     try:
-        return json_media.loads(answer.read(MAX_DOCUMENT))
+        return answer.watched(json_media.loads(answer.read(MAX_DOCUMENT)))
     except MalformedBodyProblem as error:
         raise answer.call.broken("claims to be JSON, and is not", answer.status) from error

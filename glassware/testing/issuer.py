@@ -10,6 +10,7 @@ from uuid import uuid4
 from cryptography.hazmat.primitives.asymmetric import ec
 from werkzeug.wrappers import Response
 
+from glassware.auth.jwks import read_keys
 from glassware.auth.signing import public_jwk, sign
 from glassware.client.transports import WSGITransport
 from glassware.media import json
@@ -38,9 +39,16 @@ class Issuer:
         self.asked += 1
         return self.answer()(environ, start_response)
 
+    @property
+    def keys(self) -> dict[str, Any]:
+        return {"keys": [public_jwk(self.kid, "ES256", self.key.public_key())]}
+
     def key_set(self) -> Response:
-        document = {"keys": [public_jwk(self.kid, "ES256", self.key.public_key())]}
-        return Response(json.dumps(document), content_type="application/json")
+        return Response(json.dumps(self.keys), content_type="application/json")
+
+    def find_key(self, kid: str) -> Any:
+        """Return the public key, as a service that trusts this issuer finds it. Raises KeyError."""
+        return read_keys(self.keys, frozenset({"ES256"}))[kid]
 
     def rotate(self) -> None:
         """Replace the key: older tokens no longer hold."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -14,8 +16,13 @@ from flask import Flask
 
 from glassware.client.transports import WSGITransport
 from glassware.db.migrate import prepare
+from glassware.media import json
 from glassware.service import Service
 from glassware.testing import postgres
+from glassware.testing.recorder import Need, Recorder
+
+#: The variable that names a folder for what is noted.
+NEEDS = "GLASSWARE_NEEDS"
 
 ADDRESSES = {
     "auth": "http://127.0.0.1:7001",
@@ -29,7 +36,8 @@ class Mesh:
 
     ``transports`` stand in for services that are not part of the mesh, such as an Issuer;
     ``settings`` are configuration for all. Use it as a context manager; ``apps`` holds the Flask
-    apps by name, ``client(name)`` speaks to one.
+    apps by name, ``client(name)`` speaks to one. Where the environment names a folder in
+    ``GLASSWARE_NEEDS``, what they need of each other is written there.
     """
 
     def __init__(
@@ -47,6 +55,7 @@ class Mesh:
         self.directory = tempfile.TemporaryDirectory(prefix="glassware-")
         inside = {service.name: self.transport(service.name) for service in self.services}
         self.transports = {**inside, **(transports or {})}
+        self.needs: list[Need] = []
 
     def __enter__(self) -> Self:
         for service in self.services:
@@ -62,6 +71,8 @@ class Mesh:
             assert self.cluster is not None
             self.cluster.drop(name)
         self.directory.cleanup()
+        if self.needs:
+            Path(os.environ[NEEDS], f"{uuid4()}.json").write_bytes(json.dumps(self.needs))
 
     def start(self, service: Service) -> Flask:
         """Return a new app of the service on its own state, its database migrated."""
@@ -78,7 +89,7 @@ class Mesh:
                 **settings,
             },
             environ={},
-            transports=self.transports,
+            transports=self.ways(service.name),
         )
         if service.database is not None:
             with app.app_context():
@@ -94,6 +105,18 @@ class Mesh:
         self.cluster.create(name)
         self.databases.append(name)
         return self.cluster.settings(name)
+
+    def ways(self, consumer: str) -> Mapping[str, httpx2.BaseTransport]:
+        """Return the ways of a service to the others, which note its needs where that is asked."""
+        if NEEDS not in os.environ:
+            return self.transports
+        inside = {service.name for service in self.services}
+        return {
+            name: Recorder(way, consumer, partial(self.apps.__getitem__, name), self.needs)
+            if name in inside
+            else way
+            for name, way in self.transports.items()
+        }
 
     def transport(self, name: str) -> httpx2.BaseTransport:
         """Return the way to a service, which need not have been started yet."""

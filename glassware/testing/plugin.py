@@ -18,6 +18,13 @@ settings.register_profile(
 settings.load_profile("house")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Register our marker wherever the plugin is used."""
+    config.addinivalue_line(
+        "markers", "contract: shows a need of the service; `manage.py contract record` runs it"
+    )
+
+
 @pytest.fixture(autouse=True)
 def no_context_is_left_behind() -> Iterator[None]:
     """A context left pushed would lend one test's app to the next."""

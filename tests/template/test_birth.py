@@ -218,3 +218,27 @@ def test_no_resource_may_have_a_name_that_its_code_needs(births: Mapping[str, Pa
     taken = re.search(r"TAKEN = set\((.*?)\.split", hook, re.S)
     assert taken
     assert nouns - set(taken[1].replace('"', "").split()) - set(dir(builtins)) == set()
+
+
+def test_others_may_rely_on_it_by_contract(
+    checkout: Checkout, births: Mapping[str, Path], tmp_path: Path
+) -> None:
+    need = {
+        "consumer": "web",
+        "provider": "notes",
+        "request": "GET /notes",
+        "headers": {"Accept": "application/json"},
+        "body": None,
+        "scopes": "notes:read",
+        "status": 200,
+        "media": "application/json",
+        "fields": {"/items": "array"},
+    }
+    path = tmp_path / "notes.json"
+    path.write_text(json.dumps([need]))
+    for kind in ("plain suite", "plain alone"):
+        shown = checkout.manage(births[kind], "contract", "verify", str(path))
+        assert shown.stdout == "1 requests hold, of web.\n"
+    path.write_text(json.dumps([{**need, "fields": {"/notes": "array"}}]))
+    shown = checkout.manage(births["plain alone"], "contract", "verify", str(path), expect=1)
+    assert "web: GET /notes as application/xml: there is no field /notes" in shown.stderr

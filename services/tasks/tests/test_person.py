@@ -23,6 +23,7 @@ def task_for(url: str) -> dict[str, str]:
     return {"title": "a", "person": url}
 
 
+@pytest.mark.contract
 def test_a_person_who_does_not_exist_is_a_422_on_the_field(
     house: Any, admin: Any, alice: Any
 ) -> None:
@@ -53,6 +54,7 @@ def test_nobody_but_an_administrator_gives_tasks_to_others(
     assert_problem(alice.get(url), 404)
 
 
+@pytest.mark.contract
 def test_a_service_account_works_for_people_and_has_no_tasks_of_its_own(
     house: Any, admin: Any, alice: Any
 ) -> None:
@@ -66,6 +68,7 @@ def test_a_service_account_works_for_people_and_has_no_tasks_of_its_own(
     assert_problem(house.tasks.post("/tasks", headers=plain, json=task_for(alice.url)), 422)
 
 
+@pytest.mark.contract
 def test_an_account_that_may_not_look_at_people_finds_none(
     house: Any, admin: Any, alice: Any
 ) -> None:

@@ -1,0 +1,72 @@
+"""Entries that are resources of a neighbour: the real tasks service, in this process."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from glassware.testing import Mesh, assert_problem
+from glassware_archives.app import service as archives
+from glassware_auth.app import service as auth
+from glassware_tasks.app import service as tasks
+
+MEDIA = ("application/json", "application/xml")
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[Mesh]:
+    with Mesh([auth, tasks, archives]) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ann(mesh: Mesh) -> dict[str, str]:
+    """Register somebody; return the headers of their calls."""
+    account = {"email": "ann@example.org", "password": "correct horse battery staple"}
+    with mesh.client("auth") as client:
+        registered = client.post("/users", json={**account, "name": "Ann"}).json()
+        client.post(registered["activation"])
+        token = client.post("/login", json=account).json()["access_token"]
+    return {"Authorization": f"Bearer {token}", "X-Person": registered["url"]}
+
+
+@pytest.fixture(scope="module")
+def task(mesh: Mesh, ann: dict[str, str]) -> str:
+    """Return the path of a task of Ann's."""
+    with mesh.client("tasks") as client:
+        body = {"title": "Water the plants", "person": ann["X-Person"]}
+        made = client.post("/tasks", json=body, headers=ann)
+        return httpx2.URL(made.headers["Location"]).path
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("accept", MEDIA)
+def test_what_a_neighbour_answers_is_in_the_archive_as_it_was_sent(
+    mesh: Mesh, ann: dict[str, str], task: str, accept: str
+) -> None:
+    paths = ("/tasks", task)
+    entries = [
+        {"name": f"{number}", "service": "tasks", "path": path, "accept": accept}
+        for number, path in enumerate(paths)
+    ]
+    with mesh.client("archives") as client:
+        answer = client.post("/archives", json={"entries": entries}, headers=ann)
+    packed = zipfile.ZipFile(io.BytesIO(answer.content))
+    with mesh.client("tasks") as client:
+        for number, path in enumerate(paths):
+            sent = client.get(path, headers={**ann, "Accept": accept})
+            assert packed.read(f"{number}") == sent.content
+
+
+@pytest.mark.contract
+def test_what_a_neighbour_does_not_have_is_a_problem_with_its_own_as_the_cause(
+    mesh: Mesh, ann: dict[str, str], task: str
+) -> None:
+    entry = {"name": "a", "service": "tasks", "path": task[:-12] + "000000000000"}
+    with mesh.client("archives") as client:
+        answer = client.post("/archives", json={"entries": [entry]}, headers=ann)
+    assert assert_problem(answer, 502, "upstream")["cause"]["status"] == 404
