@@ -23,6 +23,7 @@ from glassware.api.api import HTML
 from glassware.api.runtime import public_url, runtime
 from glassware.media import json, negotiate, problem
 from glassware.observe import context
+from glassware.observe.edge import PROBLEM
 from glassware.observe.logging import event
 from glassware.problems import (
     ConflictProblem,
@@ -65,6 +66,7 @@ def render(error: Problem) -> Response:
         request_id=context.current().request_id,
         instance=quote(request.path),
     )
+    request.environ[PROBLEM] = document
     wish = negotiate.choose(request.headers.get("Accept"), WISHES)
     if error.media_type:
         body, media = json.dumps(document), error.media_type

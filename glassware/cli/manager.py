@@ -38,6 +38,7 @@ VERBS = {
     ),
     "worker": ("glassware.cli.worker", "Do the service's jobs."),
     "template": ("glassware.cli.template", "The template that the service was made from."),
+    "why": ("glassware.cli.why", "Tell the story of a request."),
 }
 #: Names of Flask-Script's that its users still type.
 ALIASES = {"urls": "routes"}

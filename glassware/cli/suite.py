@@ -13,6 +13,7 @@ import click
 
 from glassware.cli.new import new
 from glassware.cli.processes import Suite, SuiteError
+from glassware.cli.why import why
 
 
 @click.group(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,6 +30,7 @@ def main(context: click.Context, root: Path) -> None:
 
 
 main.add_command(new)
+main.add_command(why)
 
 
 @main.command()

@@ -29,7 +29,8 @@ class Trace:
 
     ``trace_id`` is 32 and ``span_id`` 16 hexadecimal digits; ``flags`` is 1 when the trace is
     recorded. ``service`` is the one that answers the request. ``ends`` is the moment, by
-    ``time.monotonic()``, after which nobody waits for the answer.
+    ``time.monotonic()``, after which nobody waits for the answer. ``parent_id`` is the caller's
+    span, "" where there is none.
     """
 
     request_id: str
@@ -38,6 +39,7 @@ class Trace:
     flags: int = _SAMPLED
     service: str = ""
     ends: float = math.inf
+    parent_id: str = ""
 
     @classmethod
     def incoming(
@@ -54,7 +56,8 @@ class Trace:
         number of seconds is none.
         """
         accepted = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None
-        trace_id, flags = _parsed(traceparent or "") or (secrets.token_hex(16), _SAMPLED)
+        told = _parsed(traceparent or "") or (secrets.token_hex(16), "", _SAMPLED)
+        trace_id, parent_id, flags = told
         return cls(
             accepted or secrets.token_hex(16),
             trace_id,
@@ -62,6 +65,7 @@ class Trace:
             flags,
             service,
             time.monotonic() + _seconds(timeout or ""),
+            parent_id,
         )
 
     @property
@@ -77,14 +81,14 @@ def _seconds(timeout: str) -> float:
     return float(timeout) if _TIMEOUT.fullmatch(timeout) else math.inf
 
 
-def _parsed(traceparent: str) -> tuple[str, int] | None:
+def _parsed(traceparent: str) -> tuple[str, str, int] | None:
     found = _TRACEPARENT.fullmatch(traceparent)
     if found is None or found["version"] == "ff" or (found["version"] == "00" and found["more"]):
         return None
     if not int(found["trace"], 16) or not int(found["parent"], 16):
         return None
     # Flags that this version does not define must not be passed on (section 3.2.2.5).
-    return found["trace"], int(found["flags"], 16) & _SAMPLED
+    return found["trace"], found["parent"], int(found["flags"], 16) & _SAMPLED
 
 
 _bound: ContextVar[Trace | None] = ContextVar("glassware_trace", default=None)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 from glassware.observe.context import Trace, bind
 from glassware.observe.logging import event
 from glassware.observe.metrics import Metrics
+from glassware.problems import chain
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -20,6 +22,8 @@ Clock = Callable[[], float]
 
 #: Where the app notes the route that a request took, ids as placeholders.
 ROUTE = "glassware.route"
+#: And the document of the problem that it answered with.
+PROBLEM = "glassware.problem"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -128,13 +132,15 @@ class Exchange:
             "subject": getattr(who, "subject", None),
             "client": getattr(who, "client_id", None),
             "aborted": aborted or None,
+            "parent_id": self.trace.parent_id,
+            **told(self.environ.get(PROBLEM, {})),
         }
         event(
             self.logger,
             "request",
             level=logging.ERROR if failed else logging.INFO,
             exc_info=sys.exc_info() if failed else None,
-            **{name: value for name, value in fields.items() if value not in (None, [])},
+            **{name: value for name, value in fields.items() if value not in (None, "", [])},
         )
 
     def count(self, status: int | None, seconds: float) -> None:
@@ -186,6 +192,20 @@ class Body:
                 self.exchange.finish(failed=True)
                 raise
             self.exchange.finish(aborted=not (self.ended or self.exchange.complete))
+
+
+def told(problem: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the log keeps of a problem: its kind and those of its causes.
+
+    A detail may quote what the caller sent; that of a fault on our side does not.
+    """
+    members = ("service", "status", "title", "type")
+    links = [{name: link.get(name) for name in members} for link in chain(problem) if link]
+    return {"problem": links, "detail": problem.get("detail") if ours(problem) else None}
+
+
+def ours(problem: Mapping[str, Any]) -> bool:
+    return bool(problem) and problem["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def path(environ: WSGIEnvironment) -> str:

@@ -34,8 +34,8 @@ class JsonFormatter(logging.Formatter):
     """Renders a record as one line of JSON, scrubbed.
 
     Members: ``ts`` (UTC), ``level``, ``logger``, ``event``, ``service``, and within a request
-    ``request_id`` and ``trace_id``; then the record's fields, and ``exception`` (``type``,
-    ``message``, ``stack``). A field named like one of these gets a trailing underscore.
+    ``request_id``, ``trace_id`` and ``span_id``; then the record's fields, and ``exception``
+    (``type``, ``message``, ``stack``). A field named like one of these gets a trailing underscore.
     """
 
     def __init__(self, service: str, scrubber: Scrubber) -> None:
@@ -65,7 +65,11 @@ class JsonFormatter(logging.Formatter):
             "service": (trace and trace.service) or self.service,
         }
         if trace is not None:
-            document |= {"request_id": trace.request_id, "trace_id": trace.trace_id}
+            document |= {
+                "request_id": trace.request_id,
+                "trace_id": trace.trace_id,
+                "span_id": trace.span_id,
+            }
         return document
 
     def message(self, record: logging.LogRecord) -> str:

@@ -133,7 +133,7 @@ def test_the_access_line_says_what_happened_and_who_asked(log):
         edge, REQUEST_METHOD="POST", PATH_INFO="/caf\xc3\xa9", SCRIPT_NAME="/v1", QUERY_STRING=query
     ).read()
     (line,) = log.lines
-    assert {name: line[name] for name in list(line)[7:]} == {
+    assert {name: line[name] for name in list(line)[8:]} == {
         "method": "POST",
         "path": "/v1/café",
         "query": ["", "café", "limit", "q", "token"],

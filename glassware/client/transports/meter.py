@@ -1,13 +1,17 @@
-"""Every try of a call is counted, with the time until its answer began."""
+"""Every try of a call is counted and logged, with the time until its answer began."""
 
 from __future__ import annotations
 
+import logging
 import time
 
 import httpx2
 
 from glassware.client.transports.layer import Layer
+from glassware.observe.logging import event
 from glassware.observe.metrics import Metrics
+
+log = logging.getLogger(__name__)
 
 
 class MeterTransport(Layer):
@@ -19,11 +23,25 @@ class MeterTransport(Layer):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request; without an answer the status is "error"."""
-        began, status = time.monotonic(), "error"
+        began, status, error = time.monotonic(), "error", ""
         try:
             response = self.inner.handle_request(request)
             status = str(response.status_code)
             return response
+        except Exception as failure:
+            error = type(failure).__name__
+            raise
         finally:
             seconds = time.monotonic() - began
             self.metrics.calls.labels(self.service, status).observe(seconds)
+            event(
+                log,
+                "neighbour_called",
+                neighbour=self.service,
+                method=request.method,
+                path=request.url.path,
+                status=error or int(status),
+                seconds=round(seconds, 6),
+                # The span of this try, which the neighbour knows as its parent.
+                call_id=request.headers.get("traceparent", "")[36:52],
+            )
