@@ -313,12 +313,14 @@ class UnreachableProblem(UnavailableProblem):
     """A neighbour does not answer."""
 
     title, slug = "A neighbour is unreachable", "unreachable"
+    advice = "Try again soon; the operators see in `detail` which neighbour it is, and why."
 
 
 class KeysUnavailableProblem(UnavailableProblem):
     """Tokens cannot be checked yet: the issuer's keys have never been seen."""
 
     title, slug = "Keys unavailable", "keys-unavailable"
+    advice = "Try again after the time in Retry-After; the operators look at the auth service."
 
 
 class UpstreamTimeoutProblem(Problem):

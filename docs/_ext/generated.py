@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from importlib import import_module
 from inspect import getdoc
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from sphinx.application import Sphinx
 
+from glassware.api.system import kinds, meaning
 from glassware.cli.doctor.examine import PREFIX, symptoms
 from glassware.config import CHASSIS
 from glassware.config.option import render
-from glassware.problems import tree
+
+SERVICES = Path(__file__).parents[2] / "services"
 
 
 class Table(Directive):
@@ -48,15 +52,18 @@ def entry(content: nodes.Node) -> nodes.entry:
 
 
 class Problems(Table):
-    """Every kind of problem of the chassis."""
+    """Every kind of problem, of the chassis and of the suite's services."""
 
-    heads = ("/problems/", "Status", "Meaning", "What to do")
+    heads = ("/problems/", "Status", "Meaning", "What to do", "Service")
 
     def rows(self) -> Iterable[Sequence[str]]:
-        """Yield slug, status, meaning and advice."""
-        for kind in tree():
-            meaning = " ".join((kind.__doc__ or "").replace("`", "").split())
-            yield kind.slug, str(int(kind.status)), meaning, kind.advice.replace("`", "")
+        """Yield slug, status, meaning and advice as the services tell them, and which do."""
+        for path in SERVICES.glob("*/src/*/app.py"):
+            import_module(f"{path.parent.name}.app")
+        for kind in kinds():
+            service = kind.__module__.partition(".")[0].removeprefix("glassware").strip("_")
+            words = [text.replace("`", "") for text in (meaning(kind), kind.advice)]
+            yield kind.slug, str(int(kind.status)), *words, service or "all"
 
 
 class Symptoms(Table):

@@ -20,7 +20,7 @@ from werkzeug.exceptions import (
 )
 
 from glassware.api.api import HTML
-from glassware.api.runtime import public_url, runtime
+from glassware.api.runtime import mount_url, runtime
 from glassware.media import json, negotiate, problem
 from glassware.observe import context
 from glassware.observe.edge import PROBLEM
@@ -61,7 +61,7 @@ def render(error: Problem) -> Response:
     """Return the problem in the medium asked for, JSON where none of ours is."""
     parts = runtime()
     document = error.document(
-        base=public_url(),
+        base=mount_url(),
         service=parts.service,
         request_id=context.current().request_id,
         instance=quote(request.path),
