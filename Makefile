@@ -12,6 +12,7 @@ timed := tools/timed
 pytest := $(bin)/python -m pytest
 # Tests that need no program but those that the lock brings.
 alone := not readers and not browser and not nginx
+readers := unzip libarchive-tools 7zip libxml2-utils
 python := cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
 # The tools of the virtualenv are found by the programs that the targets start.
@@ -42,9 +43,9 @@ test-nginx: setup ## the suite behind nginx
 	@which nginx >/dev/null || tools/apt nginx-light
 	@$(timed) nginx $(pytest) -m nginx
 
-test-readers: setup ## read the archives with foreign programs (unzip, bsdtar, 7zz)
-	@which unzip bsdtar 7zz >/dev/null || tools/apt unzip libarchive-tools 7zip || { \
-		echo "Type this, then try again: sudo apt-get install unzip libarchive-tools 7zip"; exit 1; }
+test-readers: setup ## read what we write with foreign programs (unzip, bsdtar, 7zz, xmllint)
+	@which unzip bsdtar 7zz xmllint >/dev/null || tools/apt $(readers) || { \
+		echo "Type this, then try again: sudo apt-get install $(readers)"; exit 1; }
 	@$(timed) readers $(pytest) -m readers
 
 lint: setup ## style, types and layers only
