@@ -17,11 +17,27 @@ from glassware.observe.metrics import CONTENT_TYPE
 from glassware.problems import NotFoundProblem, Problem, tree
 
 
+class RootSchema(Schema):
+    """What there is."""
+
+    service = fields.String()
+    release = fields.String()
+    resources = fields.Dict(keys=fields.String(), values=fields.URL())
+
+
+class HealthSchema(Schema):
+    """Whether all is well: "ok" or, for a check, what is wrong."""
+
+    status = fields.String()
+    checks = fields.Dict(keys=fields.String(), values=fields.String())
+
+
 class Root(Resource):
     """The resources of the service, by name."""
 
     path = "/"
     policy = public("a map of the service")
+    answers = RootSchema
 
     def get(self, who: Principal) -> Any:
         """Return the URL of each collection and entry point."""
@@ -41,6 +57,7 @@ class Live(Resource):
     path = "/health/live"
     policy = public("health")
     limit = None
+    answers = HealthSchema
 
     def get(self, who: Principal) -> Any:
         return {"status": "ok"}
@@ -52,6 +69,7 @@ class Ready(Resource):
     path = "/health/ready"
     policy = public("health")
     limit = None
+    answers = HealthSchema
     statuses = (200, 503)
 
     def get(self, who: Principal) -> Any:

@@ -5,18 +5,30 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from flask import Response, send_file
+from marshmallow import fields
 
-from glassware.api import Resource, runtime
-from glassware.api.parse import JSON
+from glassware.api import Resource, Schema, runtime
+from glassware.api.parse import JSON, XML
+from glassware.api.runtime import link
+from glassware.api.schema import page_of
 from glassware.auth import Principal, public
 from glassware.media import json
+from glassware.openapi.xsd import xsd
 from glassware.problems import NotFoundProblem
 
 DOCUMENTED = public("documentation")
 HERE = Path(__file__).parent
 MEDIA = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+
+class XsdSchema(Schema):
+    """Where an XML Schema is."""
+
+    url = fields.URL()
+    name = fields.String()
 
 
 class Openapi(Resource):
@@ -27,6 +39,35 @@ class Openapi(Resource):
 
     def get(self, who: Principal) -> Response:
         return Response(json.dumps(runtime().pages.document()), mimetype=JSON)
+
+
+class XmlSchemaList(Resource):
+    """The XML Schemas of what the service takes and gives in XML."""
+
+    path = "/schemas"
+    policy = DOCUMENTED
+    answers = page_of(XsdSchema)
+
+    def get(self, who: Principal) -> Any:
+        """Return the URL of each, by the name that the OpenAPI document has for it."""
+        names = runtime().pages.document()["components"]["schemas"]
+        items = [{"url": link("xml_schema", name=f"{name}.xsd"), "name": name} for name in names]
+        return {"items": items, "next": None}
+
+
+class XmlSchema(Resource):
+    """One XML Schema (XSD 1.0); the root of what it describes is called ``response``."""
+
+    path = "/schemas/<name>"
+    policy = DOCUMENTED
+    makes = (XML,)
+
+    def get(self, who: Principal, name: str) -> Response:
+        schemas = runtime().pages.document()["components"]["schemas"]
+        kind = name.removesuffix(".xsd")
+        if kind not in schemas or kind == name:
+            raise NotFoundProblem("There is no such schema; /schemas lists all.")
+        return Response(xsd(kind, schemas), mimetype=XML)
 
 
 class Docs(Resource):
@@ -68,4 +109,4 @@ def assets() -> dict[str, Path]:
     return {path.name: path for path in files if path.suffix in MEDIA}
 
 
-DOCUMENTATION: tuple[type[Resource], ...] = (Openapi, Docs, Asset)
+DOCUMENTATION: tuple[type[Resource], ...] = (Openapi, XmlSchemaList, XmlSchema, Docs, Asset)

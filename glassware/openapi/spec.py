@@ -23,7 +23,7 @@ CONVENTIONS = """\
 JSON or XML, in and out, by `Content-Type` and `Accept`; JSON where there is no `Accept`. Each error
 is a problem (RFC 9457), whose `type` is the URL of a page about it. A change of an item needs
 `If-Match` with its `ETag`. `X-Request-Id` comes back on each answer, and stands on each line that
-the services log for the request."""
+the services log for the request. For XML there is an XML Schema of each schema, at `/schemas`."""
 HEADERS = {
     "ETag": "The version of the item, for If-Match and If-None-Match.",
     "Location": "The URL of what was made.",

@@ -48,6 +48,7 @@ def items(suite: Suite) -> dict[str, Any]:
         "/users/{id}": person.rpartition("/")[2],
         "/problems/{slug}": "stale",
         "/static/{name}": "pages.css",
+        "/schemas/{name}": "Problem.xsd",
     }
 
 

@@ -16,7 +16,7 @@ from glassware.problems import UpstreamProblem
 from .conftest import Suite
 
 HTML = {"Accept": "text/html"}
-HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7}}"
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{7*7777777}}"
 #: Elements that have no content, and so no end.
 VOID = {"meta", "link", "img", "input", "br"}
 
@@ -160,7 +160,7 @@ def test_what_people_wrote_is_text_on_every_page(suite: Suite) -> None:
         shown = Page(answer.text)
         assert len(shown.all("script")) == 2
         assert all(each["src"].endswith("icon.svg") for each in shown.all("img"))
-        assert "49" not in shown.text or "{{7*7}}" in shown.text
+        assert "54444439" not in shown.text
     assert HOSTILE[:100] in page(pages[0]).text
 
 

@@ -241,6 +241,7 @@ def test_what_every_service_has_is_public_for_a_reason(make: Any) -> None:
     assert public_ == {
         *("/", "/health/live", "/health/ready", "/problems", "/problems/<slug>"),
         *("/openapi.json", "/docs", "/static/<name>", "/fault", "/parts"),
+        *("/schemas", "/schemas/<name>"),
     }
 
 

@@ -51,7 +51,7 @@ class UserSchema(Schema):
     name = fields.String(required=True, validate=[Length(1, 100), NO_CONTROLS])
     active = fields.Boolean()
     admin = fields.Boolean(dump_only=True)
-    activated_at = Instant(dump_only=True)
+    activated_at = Instant(dump_only=True, allow_none=True)
     created_at = Instant(dump_only=True)
     updated_at = Instant(dump_only=True)
 
@@ -76,7 +76,7 @@ class ActivationSchema(Schema):
     """What a link activates."""
 
     email = fields.String()
-    activated_at = Instant()
+    activated_at = Instant(allow_none=True)
 
 
 class LoginSchema(Schema):
