@@ -13,7 +13,7 @@ pytest := $(bin)/python -m pytest
 # Tests that need no program but those that the lock brings.
 alone := not readers and not browser and not nginx
 readers := unzip libarchive-tools 7zip libxml2-utils
-python := cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
+python := bench cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
 # The tools of the virtualenv are found by the programs that the targets start.
 export PATH := $(CURDIR)/$(bin):$(PATH)
@@ -61,6 +61,9 @@ format: setup ## rewrite the code in the house's style
 coverage: setup ## run the tests and list the lines that none of them reaches
 	@$(bin)/coverage run -m pytest -m "$(alone)"
 	@$(bin)/coverage report
+
+bench-xml: setup ## the XML writer beside dicttoxml: the same bytes, how many times faster
+	@$(bin)/python -m bench.xml
 
 count: setup ## lines of own code, part by part
 	@$(bin)/python tools/count.py
