@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 from uuid import uuid4
@@ -112,9 +111,7 @@ class Mesh:
             return self.transports
         inside = {service.name for service in self.services}
         return {
-            name: Recorder(way, consumer, partial(self.apps.__getitem__, name), self.needs)
-            if name in inside
-            else way
+            name: Recorder(way, consumer, name, self.needs) if name in inside else way
             for name, way in self.transports.items()
         }
 

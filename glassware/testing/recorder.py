@@ -8,17 +8,18 @@ from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from typing import Any
 
 import httpx2
-from flask import Flask
-from werkzeug.exceptions import HTTPException
 
 from glassware.client.answers import WATCH
 from glassware.client.transports.layer import Layer
 from glassware.media import json
+from glassware.media.xml.write import singular
 
 Need = dict[str, Any]
 Note = Callable[[str, object], None]
 
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+NOT_FOUND, INVALID = 404, 422
+#: An id, with the step of the URL above it.
+ID = re.compile(r"(([a-z_]+)/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: Headers that the answer depends on; the values of others are new each time.
 HEADERS = ("Accept", "Content-Type", "If-Match")
 KINDS = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
@@ -28,11 +29,7 @@ class Recorder(Layer):
     """Adds a need of the ``consumer`` to ``needs`` for each call to the ``provider``."""
 
     def __init__(
-        self,
-        inner: httpx2.BaseTransport,
-        consumer: str,
-        provider: Callable[[], Flask],
-        needs: list[Need],
+        self, inner: httpx2.BaseTransport, consumer: str, provider: str, needs: list[Need]
     ) -> None:
         super().__init__(inner)
         self.consumer, self.provider, self.needs = consumer, provider, needs
@@ -40,47 +37,40 @@ class Recorder(Layer):
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request, and have the readers of the answer's document watched."""
         response = self.inner.handle_request(request)
-        need = needed(request, response, self.provider())
-        fields: dict[str, str] = need["fields"]
+        fields: dict[str, str] = {}
 
         def note(path: str, value: object) -> None:
             fields[path] = joined(fields.get(path, ""), kind_of(value))
 
         response.extensions[WATCH] = lambda document: watched(document, "", note)
-        self.needs.append({"consumer": self.consumer, **need})
+        who = {"consumer": self.consumer, "provider": self.provider}
+        self.needs.append({**who, **asked(request, response), "fields": fields})
         return response
 
 
-def needed(request: httpx2.Request, response: httpx2.Response, provider: Flask) -> Need:
-    """Return the need that the call shows: ids by what they name, nothing that time changes."""
-    claims = claims_of(request.headers.get("Authorization", ""))
-    path, method = request.url.path, request.method
-    names = dict(ids(provider, method, path)) if response.status_code < 400 else {}
-    names[str(claims.get("sub"))] = "caller"
+def asked(request: httpx2.Request, response: httpx2.Response) -> Need:
+    """Return what was asked and answered: ids by what they name, nothing that is new each time."""
+    claims, status = claims_of(request.headers.get("Authorization", "")), response.status_code
+    url = request.url
+    url = url.copy_remove_param("cursor") if "cursor" in url.params else url
 
-    def symbolic(text: str) -> str:
-        return UUID.sub(lambda found: f"{{{names.get(found[0], 'nobody')}}}", text)
+    def named(text: bytes, *, nobody: bool) -> str:
+        def name(found: re.Match[str]) -> str:
+            above, step, id = found.groups("")
+            thing = "nobody" if nobody or not step else singular(step)
+            return f"{above}{{{'caller' if id == claims.get('sub') else thing}}}"
+
+        return ID.sub(name, text.decode())
 
     sent = {name: request.headers[name] for name in HEADERS if name in request.headers}
     return {
-        "provider": provider.extensions["glassware"].service,
-        "request": f"{method} {symbolic(request.url.raw_path.decode())}",
+        "request": f"{request.method} {named(url.raw_path, nobody=status == NOT_FOUND)}",
         "headers": {**sent, "If-Match": "*"} if "If-Match" in sent else sent,
-        "body": symbolic(request.content.decode()) if request.content else None,
+        "body": named(request.content, nobody=status == INVALID) if request.content else None,
         "scopes": claims.get("scope"),
-        "status": response.status_code,
+        "status": status,
         "media": response.headers.get("Content-Type", "").partition(";")[0],
-        "fields": {},
     }
-
-
-def ids(provider: Flask, method: str, path: str) -> Iterator[tuple[str, str]]:
-    """Yield each id in the path, with the name of the resource that it belongs to."""
-    try:
-        endpoint, arguments = provider.url_map.bind("").match(path, method=method)
-    except HTTPException:
-        return
-    yield from ((str(value), endpoint) for value in arguments.values())
 
 
 def claims_of(authorization: str) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import ast
 import builtins
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -242,3 +243,31 @@ def test_others_may_rely_on_it_by_contract(
     path.write_text(json.dumps([{**need, "fields": {"/notes": "array"}}]))
     shown = checkout.manage(births["plain alone"], "contract", "verify", str(path), expect=1)
     assert "web: GET /notes as application/xml: there is no field /notes" in shown.stderr
+
+
+def test_it_keeps_what_it_needs_of_others_by_contract(
+    checkout: Checkout, births: Mapping[str, Path]
+) -> None:
+    """Its tokens are checked by the keys of the auth service, beside which it was made."""
+    born = births["plain suite"]
+    test = born / "tests" / "test_needs.py"
+    test.write_text(
+        "import pytest\n\n\n@pytest.mark.contract\n"
+        "def test_a_token_is_believed(ann):\n"
+        '    assert ann.get("/notes").status_code == 200\n'
+    )
+    kept = born / "contracts" / "auth.json"
+    try:
+        assert (
+            checkout.manage(born, "contract", "record").stdout == "contracts/auth.json: written.\n"
+        )
+        (need,) = json.loads(kept.read_text())
+        assert need["request"] == "GET /.well-known/jwks.json"
+        assert "/keys/*/kid" in need["fields"]
+        checkout.manage(born, "contract", "record", "--check")
+        auth = checkout.suite / "services" / "auth"
+        proved = checkout.manage(auth, "contract", "verify").stdout
+        assert proved.endswith("requests hold, of archives, notes, tasks.\n")
+    finally:
+        test.unlink()
+        shutil.rmtree(kept.parent)

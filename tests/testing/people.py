@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from marshmallow import fields
 from marshmallow.validate import Length, Range
 
 from glassware.api import Resource, Schema, sibling
 from glassware.auth import public, scope
-from glassware.problems import NotFoundProblem, UpstreamProblem
+from glassware.problems import InvalidProblem, NotFoundProblem, UpstreamProblem
 from glassware.service import Service
 
 NOBODY = UUID(int=0)
@@ -56,7 +56,7 @@ PERSON = {
 class Person(Resource):
     """One person."""
 
-    path = "/people/<uuid:id>"
+    path = "/persons/<uuid:id>"
     policy = scope("people:read")
     answers = PersonSchema
 
@@ -69,11 +69,14 @@ class Person(Resource):
 class Note(Resource):
     """A remark on somebody."""
 
-    path = "/people/<uuid:id>/notes"
+    path = "/persons/<uuid:id>/notes"
     policy = public("a test")
     body = PlaceSchema
+    parameters = frozenset({"cursor", "limit"})
 
     def post(self, who: Any, data: Any, id: UUID) -> Any:
+        if data["street"] != f"/persons/{id}":
+            raise InvalidProblem("It is somebody else's.")
         return {"made": True, "unread": 1}, 201
 
 
@@ -86,11 +89,12 @@ class Card(Resource):
     def get(self, who: Any, id: UUID) -> Any:
         people = sibling("people")
         try:
-            person = people.get(f"/people/{id}")
+            person = people.get(f"/persons/{id}")
         except UpstreamProblem:
             return {"name": "nobody"}
         numbers = [phone["number"] for phone in person["phones"]]
-        noted = people.post(f"/people/{id}/notes", json={"city": person["place"]["city"]})
+        body = {"city": person["place"]["city"], "street": f"/persons/{id}"}
+        noted = people.post(f"/persons/{id}/notes?limit=1&cursor={uuid4().hex}", json=body)
         return {
             "name": person["name"],
             "numbers": numbers,
