@@ -20,17 +20,7 @@ PLACES = ("var/log", "/var/log/glassware")
 TIMEOUT = 60
 CALL, END = "neighbour_called", "request"
 #: Members of a line that the story tells in its own way, or not at all.
-TOLD = {
-    "ts",
-    "level",
-    "logger",
-    "event",
-    "service",
-    "request_id",
-    "trace_id",
-    "span_id",
-    "exception",
-}
+TOLD = set("ts level logger event service request_id trace_id span_id exception".split())
 UNKNOWN = """\
 There is no line of the request {request_id} in {places}.
 
@@ -109,10 +99,9 @@ def journalctl(request_id: str) -> list[str]:
 def messages(entries: Iterable[str]) -> Iterator[str]:
     """Yield the text of each entry of a journal, where it may be a list of bytes."""
     for entry in entries:
-        message = json.loads(entry).get("MESSAGE")
-        yield (
-            bytes(message).decode(errors="replace") if isinstance(message, list) else message or ""
-        )
+        with suppress(ValueError, AttributeError):
+            message = json.loads(entry).get("MESSAGE") or ""
+            yield bytes(message).decode(errors="replace") if type(message) is list else message
 
 
 def parsed(text: str, request_id: str) -> Iterator[Line]:

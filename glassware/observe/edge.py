@@ -133,7 +133,7 @@ class Exchange:
             "client": getattr(who, "client_id", None),
             "aborted": aborted or None,
             "parent_id": self.trace.parent_id,
-            **told(self.environ.get(PROBLEM, {})),
+            **told(self.environ.get(PROBLEM)),
         }
         event(
             self.logger,
@@ -194,18 +194,19 @@ class Body:
             self.exchange.finish(aborted=not (self.ended or self.exchange.complete))
 
 
-def told(problem: Mapping[str, Any]) -> dict[str, Any]:
+def told(problem: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what the log keeps of a problem: its kind and those of its causes.
 
     A detail may quote what the caller sent; that of a fault on our side does not.
     """
+    if problem is None:
+        return {}
     members = ("service", "status", "title", "type")
-    links = [{name: link.get(name) for name in members} for link in chain(problem) if link]
-    return {"problem": links, "detail": problem.get("detail") if ours(problem) else None}
-
-
-def ours(problem: Mapping[str, Any]) -> bool:
-    return bool(problem) and problem["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR
+    ours = problem["status"] >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return {
+        "problem": [{name: link.get(name) for name in members} for link in chain(problem)],
+        "detail": problem.get("detail") if ours else None,
+    }
 
 
 def path(environ: WSGIEnvironment) -> str:

@@ -72,11 +72,11 @@ def needed(name: str, schemas: Schemas, above: tuple[str, ...] = ()) -> Iterator
 
 
 def references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict) and "$ref" in node:
-        yield node["$ref"].rpartition("/")[2]
-    for value in (
-        node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    ):
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"].rpartition("/")[2]
+        node = list(node.values())
+    for value in node if isinstance(node, list) else ():
         yield from references(value)
 
 
@@ -100,11 +100,10 @@ def element(name: str, node: Node, schemas: Schemas, occurs: str) -> str:
 def content(name: str, node: Node, schemas: Schemas) -> str:
     """Return the rest of the element's declaration: its type."""
     options = [*node.get("anyOf", ()), *node.get("allOf", ()), node]
-    for other in [each for option in options if "$ref" in option for each in references(option)][
-        :1
-    ]:
-        nullable = {"type": "null"} in options
-        return ANYTHING if nullable and "required" in schemas[other] else f' type="{other}"/>'
+    if others := [name for each in options if "$ref" in each for name in references(each)]:
+        # None is an empty element, which lacks what is required.
+        optional = {"type": "null"} not in options or "required" not in schemas[others[0]]
+        return f' type="{others[0]}"/>' if optional else ANYTHING
     declared = node.get("type", ())
     kinds = {declared} if isinstance(declared, str) else set(declared)
     nullable = "null" in kinds

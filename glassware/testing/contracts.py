@@ -29,7 +29,7 @@ from glassware.testing.recorder import Need, joined, kind_of
 #: Makes the rows that a caller's requests are about; returns their ids by the resource's name.
 Given = Callable[[Flask, str], Mapping[str, str]]
 
-JSON, XML = "application/json", "application/xml"
+XML = "application/xml"
 NAME = re.compile(r"\{([a-z_]+)\}")
 
 
@@ -68,14 +68,14 @@ class Proof:
 
     def faults(self, need: Need) -> Iterator[str]:
         """Yield what the consumer would miss. Fields that it reads are looked for in XML too."""
-        accept = need["headers"].get("Accept", "*/*")
-        for media in [accept, XML] if need["fields"] else [accept]:
+        recorded = (need["headers"].get("Accept", "*/*"), need["media"])
+        for media, other in [recorded, (XML, XML)] if need["fields"] else [recorded]:
             caller = str(uuid4())
             ids = {"caller": caller, "nobody": str(uuid4())}
             for name, make in self.given:
                 ids |= make(self.mesh.apps[name], caller)
             answer = self.replay({**need, "headers": {**need["headers"], "Accept": media}}, ids)
-            for fault in [answer] if isinstance(answer, str) else differences(need, answer):
+            for fault in [answer] if isinstance(answer, str) else differences(need, answer, other):
                 yield f"{need['consumer']}: {need['request']} as {media}: {fault}"
 
     def replay(self, need: Need, ids: Mapping[str, str]) -> httpx2.Response | str:
@@ -91,12 +91,13 @@ class Proof:
             return client.request(method, url, headers=headers, content=body.encode() or None)
 
 
-def differences(need: Need, answer: httpx2.Response) -> Iterator[str]:
-    """Yield how the answer differs from the one that the consumer read."""
+def differences(need: Need, answer: httpx2.Response, other: str) -> Iterator[str]:
+    """Yield how the answer differs from the one that the consumer read, in its or the ``other``
+    media type."""
     media = answer.headers.get("Content-Type", "").partition(";")[0]
     if answer.status_code != need["status"]:
         yield f"the answer is {answer.status_code}, not {need['status']}: {answer.text[:300]}"
-    elif media not in (need["media"], XML):
+    elif media not in (need["media"], other):
         yield f"the answer is {media}, not {need['media']}"
     elif media == XML:
         root = tree.parse(answer.content) if need["fields"] else None

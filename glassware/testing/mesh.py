@@ -54,7 +54,7 @@ class Mesh:
         self.directory = tempfile.TemporaryDirectory(prefix="glassware-")
         inside = {service.name: self.transport(service.name) for service in self.services}
         self.transports = {**inside, **(transports or {})}
-        self.needs: list[Need] = []
+        self.notes, self.needs = os.environ.get(NEEDS), list[Need]()
 
     def __enter__(self) -> Self:
         for service in self.services:
@@ -70,8 +70,8 @@ class Mesh:
             assert self.cluster is not None
             self.cluster.drop(name)
         self.directory.cleanup()
-        if self.needs:
-            Path(os.environ[NEEDS], f"{uuid4()}.json").write_bytes(json.dumps(self.needs))
+        if self.notes:
+            Path(self.notes, f"{uuid4()}.json").write_bytes(json.dumps(self.needs))
 
     def start(self, service: Service) -> Flask:
         """Return a new app of the service on its own state, its database migrated."""
@@ -107,7 +107,7 @@ class Mesh:
 
     def ways(self, consumer: str) -> Mapping[str, httpx2.BaseTransport]:
         """Return the ways of a service to the others, which note its needs where that is asked."""
-        if NEEDS not in os.environ:
+        if not self.notes:
             return self.transports
         inside = {service.name for service in self.services}
         return {

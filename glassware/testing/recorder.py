@@ -116,7 +116,8 @@ class Watched(dict[str, Any]):
         return value
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) and [self[str(name)]] != []
+        self.get(str(name))
+        return super().__contains__(name)
 
     def __iter__(self) -> Iterator[str]:
         # Where this is a method of the class, `{**document}` and `dict(document)` use `[]`.

@@ -22,6 +22,7 @@ OURS = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-0[01]")
 def test_a_valid_traceparent_is_continued_in_a_span_of_our_own(trace_id, span_id, flags):
     trace = Trace.incoming(traceparent=f"00-{trace_id}-{span_id}-{flags}")
     assert trace.trace_id == trace_id
+    assert (trace.parent_id, trace.child().parent_id) == (span_id, span_id)
     assert trace.span_id != span_id
     assert trace.flags == int(flags, 16) % 2
     assert OURS.fullmatch(trace.traceparent)

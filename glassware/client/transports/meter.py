@@ -23,16 +23,18 @@ class MeterTransport(Layer):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         """Send the request; without an answer the status is "error"."""
-        began, status, error = time.monotonic(), "error", ""
+        began = time.monotonic()
+        outcome: int | str = ""
         try:
             response = self.inner.handle_request(request)
-            status = str(response.status_code)
+            outcome = response.status_code
             return response
-        except Exception as failure:
-            error = type(failure).__name__
+        except BaseException as error:
+            outcome = type(error).__name__
             raise
         finally:
             seconds = time.monotonic() - began
+            status = str(outcome) if isinstance(outcome, int) else "error"
             self.metrics.calls.labels(self.service, status).observe(seconds)
             event(
                 log,
@@ -40,7 +42,7 @@ class MeterTransport(Layer):
                 neighbour=self.service,
                 method=request.method,
                 path=request.url.path,
-                status=error or int(status),
+                status=outcome,
                 seconds=round(seconds, 6),
                 # The span of this try, which the neighbour knows as its parent.
                 call_id=request.headers.get("traceparent", "")[36:52],
