@@ -68,8 +68,8 @@ class Proof:
 
     def faults(self, need: Need) -> Iterator[str]:
         """Yield what the consumer would miss. Fields that it reads are looked for in XML too."""
-        recorded = (need["headers"].get("Accept", "*/*"), need["media"])
-        for media, other in [recorded, (XML, XML)] if need["fields"] else [recorded]:
+        first = (need["headers"].get("Accept", "*/*"), need["media"])
+        for media, other in [first, (XML, XML)] if need["fields"] else [first]:
             caller = str(uuid4())
             ids = {"caller": caller, "nobody": str(uuid4())}
             for name, make in self.given:
