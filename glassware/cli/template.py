@@ -86,7 +86,7 @@ def folder() -> Path:
     """Return the folder of the service's checkout. Raises ClickException."""
     home: Path | None = click.get_current_context().meta["glassware.manager"].home
     if home is None:
-        raise click.ClickException("This is about a checkout; an installed service is none.")
+        raise click.ClickException("An installed service has none of this; go to its checkout.")
     return home
 
 

@@ -28,10 +28,11 @@ def tasks(tmp_path: Path) -> Path:
     return Path(shutil.copytree(ROOT / "services" / "tasks", tmp_path / "tasks", ignore=left))
 
 
-CONSUMERS = sorted({path.parents[1].name for path in ROOT.glob("services/*/contracts/*.json")})
+CONSUMERS = {path.parents[1].name for path in ROOT.glob("services/*/contracts/*.json")}
 
 
-@pytest.mark.parametrize("consumer", CONSUMERS)
+# What tasks needs is recorded anew below.
+@pytest.mark.parametrize("consumer", sorted(CONSUMERS - {"tasks"}))
 def test_what_the_suite_needs_is_what_its_contracts_say(consumer: str) -> None:
     """Else type services/<consumer>/manage.py contract record, and read the difference."""
     assert "as it was" in manage(ROOT / "services" / consumer, "record", "--check")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Iterator
 
@@ -20,6 +21,13 @@ MEDIA = ("application/json", "application/xml")
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[Mesh]:
     with Mesh([auth, tasks, archives]) as running:
+        deadline = time.monotonic() + 10
+        # On a busy machine the issuer's keys may take a moment to come.
+        for name in ("tasks", "archives"):
+            with running.client(name) as client:
+                while client.get("/health/ready").status_code != 200:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
         yield running
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -152,7 +153,11 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture(scope="session")
 def one_house(start: Start) -> House:
-    return start()
+    """Both services; on a busy machine the issuer's keys may take a moment to come."""
+    house, deadline = start(), time.monotonic() + 10
+    while house.tasks.get("/health/ready").status_code != 200 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return house
 
 
 @pytest.fixture
