@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -16,8 +15,8 @@ from gunicorn.glogging import Logger
 from gunicorn.systemd import SD_LISTEN_FDS_START, sd_notify
 from gunicorn.workers import gthread
 
+from glassware.cli import logs
 from glassware.config import Config
-from glassware.observe import logging as house
 from glassware.observe import metrics
 
 if TYPE_CHECKING:
@@ -109,8 +108,7 @@ def serve(manager: Manager, overrides: Mapping[str, str], *, debug: bool) -> Non
     metrics.share(MEMORY if MEMORY.is_dir() else None)
     app = manager.create_app(overrides)
     config = app.extensions["glassware"].config
-    house.configure(manager.service_name, config["log.level"]).register(*config.secrets())
-    logging.getLogger("alembic").setLevel(logging.WARNING)  # it greets at each look at the schema
+    logs.tell(app)
     if debug:
         app.run(config["server.host"], config["server.port"], debug=True)
         return

@@ -6,11 +6,11 @@ import signal
 from typing import Any
 
 import click
-from flask import current_app
+from flask import Flask, current_app
 from flask.cli import with_appcontext
 
+from glassware.cli import logs
 from glassware.jobs.worker import Worker
-from glassware.observe import logging as house
 
 
 @click.command()
@@ -25,8 +25,9 @@ def worker(once: bool) -> None:
     here = current_app.extensions["glassware"]
     if here.jobs is None:
         raise click.ClickException(f"The {here.service} service has no jobs.")
-    house.configure(here.service, here.config["log.level"]).register(*here.config.secrets())
-    doing = Worker(current_app._get_current_object())  # type: ignore[attr-defined]
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    logs.tell(app)
+    doing = Worker(app)
 
     def stop(*_: Any) -> None:
         doing.stopping.set()

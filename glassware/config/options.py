@@ -276,6 +276,13 @@ OTHERS = (
         choices=("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
     ),
     Option(
+        "traces.endpoint",
+        str,
+        "",
+        "Where spans are sent by OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces; they are"
+        " made of the log lines of requests and calls. Needs glassware[traces].",
+    ),
+    Option(
         "app.secret_key",
         str,
         None,

@@ -125,6 +125,7 @@ class Exchange:
         fields = {
             "method": self.environ["REQUEST_METHOD"],
             "path": path(self.environ),
+            "route": self.environ.get(ROUTE),
             "query": query_names(self.environ.get("QUERY_STRING", "")),
             "status": status,
             "bytes": self.sent,

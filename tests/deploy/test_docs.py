@@ -133,8 +133,8 @@ def test_the_jobs_of_prometheus_are_the_services(tmp_path: Path) -> None:
 def test_the_table_of_metrics_is_that_of_the_exported_ones() -> None:
     page = (HOWTO / "monitoring.rst").read_text()
     listed = set(re.findall(r"^``([a-z_]+)``  ", page, re.M))
-    with Mesh([auth, tasks]) as mesh:
-        exported = mesh.client("tasks").get("/metrics").text
+    with Mesh([auth, tasks, archives]) as mesh:
+        exported = "".join(mesh.client(name).get("/metrics").text for name in ("tasks", "archives"))
     kinds = dict(re.findall(r"^# TYPE (\w+) (\w+)$", exported, re.M))
     assert listed == {name for name in kinds if not name.endswith("_created")}
 
