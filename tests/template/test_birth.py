@@ -104,7 +104,7 @@ def test_the_layers_hold(checkout: Checkout, births: Mapping[str, Path]) -> None
     assert " 0 broken" in checkout.run(checkout.suite, *words).stdout
 
 
-@pytest.mark.parametrize("kinds", [["plain suite", "odd suite"], ["plain alone"], ["long alone"]])
+@pytest.mark.parametrize("kinds", [["plain suite", "odd suite"], ["long alone"]])
 def test_their_own_tests_pass_in_json_and_in_xml(
     checkout: Checkout, births: Mapping[str, Path], kinds: list[str]
 ) -> None:
