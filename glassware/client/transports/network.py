@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import cache
 from typing import Any, Self
 
 import httpcore2
@@ -189,7 +190,7 @@ class NetworkTransport(httpx2.HTTPTransport):
     """HTTP/1.1 over a ``Network``: no proxy, nothing read from the environment."""
 
     def __init__(self, network: Network | None = None, limits: httpx2.Limits = LIMITS) -> None:
-        context = httpx2.create_ssl_context(trust_env=False)
+        context = tls()
         super().__init__(verify=context, trust_env=False)
         # The library has no public parameter for the network of its pool.
         self._pool = httpcore2.ConnectionPool(
@@ -199,6 +200,12 @@ class NetworkTransport(httpx2.HTTPTransport):
             keepalive_expiry=limits.keepalive_expiry,
             network_backend=network or Network(),
         )
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Return the context of every connection; to load the certificates takes 20 ms each time."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def is_address(host: str) -> bool:
