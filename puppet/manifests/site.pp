@@ -1,0 +1,4 @@
+# What a node is, its data say.
+node default {
+  include lookup('role', String[1])
+}

@@ -1,0 +1,76 @@
+# Made by `make puppet-types`: do not edit.
+#
+# @summary Options of archives, by section.
+type Glassware::Archives::Settings = Struct[{
+  Optional['service']     => Struct[{
+    Optional['mode']       => Enum['production', 'development'],
+    Optional['public_url'] => Glassware::Line,
+  }],
+  Optional['server']      => Struct[{
+    Optional['workers']       => Integer[1],
+    Optional['threads']       => Integer[1],
+    Optional['trusted_hosts'] => Array[Glassware::Item, 1],
+    Optional['cors_origins']  => Array[Glassware::Item],
+    Optional['proxies']       => Array[Glassware::Network],
+    Optional['max_body']      => Integer[1],
+    Optional['timeout']       => Variant[Integer[1], Float[1.0]],
+  }],
+  Optional['database']    => Struct[{
+    Optional['url']            => Glassware::Line,
+    Optional['migrations_url'] => Glassware::Line,
+  }],
+  Optional['auth']        => Struct[{
+    Optional['issuer']        => Glassware::Line,
+    Optional['audience']      => Glassware::Line,
+    Optional['algorithms']    => Array[Enum['ES256', 'RS256', 'EdDSA', 'HS256'], 1],
+    Optional['leeway']        => Variant[Integer[0], Float[0.0]],
+    Optional['signature_age'] => Variant[Integer[1], Float[1.0]],
+    Optional['jwks_url']      => Glassware::Line,
+    Optional['keys_refresh']  => Variant[Integer[1], Float[1.0]],
+    Optional['keys_grace']    => Variant[Integer[1], Float[1.0]],
+    Optional['keys_cooldown'] => Variant[Integer[0], Float[0.0]],
+    Optional['keys_timeout']  => Variant[Integer[1], Float[0.01]],
+  }],
+  Optional['client']      => Struct[{
+    Optional['timeout']          => Variant[Integer[1], Float[0.01]],
+    Optional['retries']          => Integer[0],
+    Optional['retry_share']      => Variant[Integer[0, 1], Float[0.0, 1.0]],
+    Optional['breaker_failures'] => Integer[1],
+    Optional['breaker_pause']    => Variant[Integer[0], Float[0.0]],
+  }],
+  Optional['limits']      => Struct[{
+    Optional['default'] => Glassware::Line,
+    Optional['storage'] => Glassware::Line,
+  }],
+  Optional['idempotency'] => Struct[{
+    Optional['keep'] => Variant[Integer[1], Float[1.0]],
+  }],
+  Optional['fast']        => Struct[{
+    Optional['tokens'] => Boolean,
+    Optional['reads']  => Boolean,
+  }],
+  Optional['log']         => Struct[{
+    Optional['level'] => Enum['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'],
+  }],
+  Optional['metrics']     => Struct[{
+    Optional['allow'] => Array[Glassware::Network],
+  }],
+  Optional['suite']       => Struct[{
+    Optional['services'] => Array[Glassware::Item],
+  }],
+  Optional['paging']      => Struct[{
+    Optional['limit']     => Integer[1],
+    Optional['max_limit'] => Integer[1],
+  }],
+  Optional['siblings']    => Struct[{
+    Optional['tasks'] => Glassware::Line,
+  }],
+  Optional['archives']    => Struct[{
+    Optional['max_entries']     => Integer,
+    Optional['max_bytes']       => Integer,
+    Optional['max_seconds']     => Variant[Integer, Float],
+    Optional['max_spool']       => Integer,
+    Optional['allowed_sources'] => Array[Glassware::Item],
+    Optional['source_timeout']  => Variant[Integer, Float],
+  }],
+}]
