@@ -8,7 +8,7 @@ puppet-types: setup ## write what the Puppet module has from the code: types of 
 test-puppet: setup ## check puppet/: syntax, style, catalogues, reference, r10k
 	@tools/need puppet-agent puppet-lint puppet-strings r10k ruby-rspec-puppet
 	@$(timed) puppet tools/test-puppet
-	@$(timed) settings $(pytest) -m puppet
+	@$(timed) settings $(pytest) -q -m puppet tests/puppet
 
 test-puppet-apply: ## one puppet apply on a bare Debian machine; again; after drift; when sick (as root)
 	@tools/need apt-utils gnupg mmdebstrap openssl systemd-container
