@@ -11,7 +11,7 @@ services := $(notdir $(wildcard services/*))
 timed := tools/timed
 pytest := $(bin)/python -m pytest
 # Tests that need no program but those that the lock brings.
-alone := not readers and not browser and not nginx and not puppet
+alone := not readers and not browser and not nginx and not puppet and not jenkins
 readers := unzip libarchive-tools 7zip libxml2-utils
 python := bench cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
