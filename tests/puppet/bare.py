@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from zlib import crc32
 
 from machine import MIRROR, SUITE
 
@@ -19,7 +20,7 @@ KEY = "Glassware apply test"
 
 def make_base(folder: Path) -> Path:
     """Return a Debian root with systemd and Puppet, made once; Debian's packages lie beside it."""
-    base = folder / f"base-{SUITE}"
+    base = folder / f"base-{SUITE}-{crc32((PACKAGES + WANTED).encode()):x}"
     if not base.exists():
         draft, debian = folder / "base.draft", folder / "debian"
         for path in (draft, debian):
@@ -32,10 +33,13 @@ def make_base(folder: Path) -> Path:
             f"copy-out /var/cache/apt/archives {debian}",
         ]
         command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
+        command += ["--dpkgopt=force-unsafe-io"]
         command += [f"--customize-hook={hook}" for hook in hooks]
         subprocess.run([*command, SUITE, str(draft), MIRROR], check=True, timeout=600)
         (debian / "archives").rename(debian / "pool")
         (draft / "etc/apt/sources.list").unlink()
+        (draft / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
+        (draft / "etc/hosts").write_text("127.0.0.1 localhost\n")
         draft.rename(base)
     return base
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from glassware.config import Option
 from glassware.config.networks import Networks
@@ -55,6 +57,16 @@ class Case(NamedTuple):
 def test_what_is_made_from_the_code_is_current() -> None:
     for path, text in puppet.files().items():
         assert (ROOT / path).read_text() == text, f"{path} is not current: make puppet-types"
+
+
+def test_the_data_name_what_there_is() -> None:
+    data = yaml.safe_load((ROOT / "puppet/data/common.yaml").read_text())
+    there = puppet.services()
+    assert data["profile::services::services"] == [service.name for service in there]
+    kept = [service.name for service in there if service.database]
+    assert data["profile::database::services"] == kept
+    changelog = (ROOT / "debian/changelog").read_text()
+    assert data["glassware::version"] in re.findall(r"(?m)^glassware \(([^)]+)\)", changelog)
 
 
 def cases() -> Iterator[Case]:

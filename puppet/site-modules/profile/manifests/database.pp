@@ -5,7 +5,7 @@
 # @param release
 #   PostgreSQL's.
 class profile::database (
-  Array[String[1]] $services = ['auth', 'tasks'],
+  Array[String[1]] $services,
   Integer[13] $release = 15,
 ) {
   $etc = "/etc/postgresql/${release}/main"
