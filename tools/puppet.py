@@ -133,19 +133,17 @@ def types(service: Service) -> Iterator[tuple[str, str]]:
     yield f"glassware/manifests/{service.name}.pp", CLASS.format(**names)
 
 
-def site(text: str, names: list[str]) -> str:
+def site(text: str) -> str:
     """Return the site as an EPP template. Raises ValueError where it is not as expected."""
     live = "/etc/letsencrypt/live/glassware.example"
     configuration = text.partition("\n\n")[2]
     changes = {
+        "(?<service>auth|tasks|archives)": "(?<service><%= $services.join('|') %>)",
         f"{live}/fullchain.pem": "<%= $certificate %>",
         f"{live}/privkey.pem": "<%= $private_key %>",
-        "auth|tasks|archives": "<%= $services.join('|') %>",
-        r"glassware\.example": "<%= $domain.regsubst('[.]', '\\\\\\\\.', 'G') %>",
+        r"glassware\.example": r"<%= $domain.regsubst('[.]', '\\\\.', 'G') %>",
         "glassware.example": "<%= $domain %>",
     }
-    if {"auth", "tasks", "archives"} != set(names):
-        raise ValueError(f"deploy/nginx/glassware.conf is for other services than {names}")
     for old, new in changes.items():
         if old not in configuration:
             raise ValueError(f"deploy/nginx/glassware.conf has no {old}")
@@ -159,7 +157,7 @@ def files() -> dict[str, str]:
     made = {path: text for service in found for path, text in types(service)}
     made["glassware/files/roles.sql"] = (ROOT / "glassware/db/roles.sql").read_text()
     nginx = (ROOT / "deploy/nginx/glassware.conf").read_text()
-    made["profile/templates/site.conf.epp"] = site(nginx, [each.name for each in found])
+    made["profile/templates/site.conf.epp"] = site(nginx)
     return {str(MODULES / path): text for path, text in made.items()}
 
 

@@ -17,6 +17,8 @@ from glassware.config import Option
 from glassware.config.networks import Networks
 from glassware.config.sources import ini
 
+pytestmark = pytest.mark.puppet
+
 ROOT = Path(__file__).parents[2]
 _spec = spec_from_file_location("puppet", ROOT / "tools/puppet.py")
 puppet = module_from_spec(_spec)
@@ -134,7 +136,6 @@ def unbroken(value: Any) -> bool:
     return not isinstance(value, str) or (value == value.strip() and "\n" not in value)
 
 
-@pytest.mark.puppet
 def test_puppet_takes_what_the_service_takes_and_writes_what_the_service_reads(
     tmp_path: Path,
 ) -> None:
