@@ -15,7 +15,7 @@ deploy: ## apply puppet/ on machines, by ssh: make deploy HOSTS="one two"
 
 pipeline: ## run the Jenkinsfile without Jenkins: make pipeline BRANCH=main PUBLISH=true ...
 	@tools/need groovy
-	@tools/pipeline run Jenkinsfile $(foreach name,BRANCH PUBLISH REPOSITORY KEY HOSTS,$(if $($(name)),"$(name)=$($(name))"))
+	@tools/pipeline run Jenkinsfile $(foreach name,BRANCH STAGES PUBLISH REPOSITORY KEY HOSTS,$(if $($(name)),"$(name)=$($(name))"))
 
 test-jenkins: setup ## run the Jenkinsfile as far as that changes nothing; no typing error stays in it
 	@tools/need apt-utils gnupg gpgv groovy

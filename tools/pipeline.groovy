@@ -4,7 +4,8 @@
  *
  *     pipeline.groovy check FILE...               is each well-formed? one line for each
  *     pipeline.groovy list FILE                   its parameters and steps, whatever the conditions
- *     pipeline.groovy run FILE [NAME=VALUE...]    run it, with these parameters; BRANCH is the branch
+ *     pipeline.groovy run FILE [NAME=VALUE...]    run it, with these parameters; BRANCH is the branch,
+ *                                                 STAGES the only ones to run, with commas
  */
 
 class Refused extends RuntimeException {
@@ -61,13 +62,15 @@ class Stage {
 class Pipeline {
     final Map<String, String> given
     final String branch
+    final List<String> chosen
     final Parameters parameters = new Parameters()
     final List<Stage> stages = []
     final Map<String, List<Closure>> afterwards = [:]
 
     Pipeline(Map<String, String> given) {
-        this.given = given.findAll { it.key != 'BRANCH' }
+        this.given = given.findAll { !(it.key in ['BRANCH', 'STAGES']) }
         this.branch = given.BRANCH ?: 'main'
+        this.chosen = (given.STAGES ?: '').split(',').findAll()
     }
 
     void read(File file) {
@@ -75,6 +78,8 @@ class Pipeline {
         def script = new GroovyShell().parse("{ -> ${file.text}\n}" as String).run() as Closure
         within('the file', words, script)
         if (!stages) { throw new Refused('there is no stage') }
+        def absent = chosen - stages*.name
+        if (absent) { throw new Refused("there is no stage ${absent.join(', ')}") }
         def unknown = given.keySet() - parameters.values.keySet()
         if (unknown) { throw new Refused("there is no parameter ${unknown.join(', ')}") }
     }
@@ -191,6 +196,7 @@ class Pipeline {
             }
         }
         stages.each { stage ->
+            if (chosen && !(stage.name in chosen)) { return }
             def skipped = !good ? 'after a failure' : wanted(stage) ? '' : 'by its condition'
             println "== ${stage.name}${skipped ? ": skipped ${skipped}" : ''}"
             if (!skipped) { stage.steps.each { perform("steps of ${stage.name}", it, shell) } }

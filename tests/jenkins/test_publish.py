@@ -117,6 +117,20 @@ def test_only_what_was_signed_is_published(release: Release) -> None:
     assert release.publish().returncode == 0
 
 
+def test_the_pipeline_signs_publishes_and_deploys(release: Release) -> None:
+    release.build("tasks", "1.0")
+    reach = release.folder / "reach"
+    reach.write_text(f'#!/bin/sh\n[ "$1" = root@one ] && tar -x -C {release.folder}\n')
+    reach.chmod(0o755)
+    release.environ["SSH"] = str(reach)
+    given = [f"REPOSITORY={release.repository}", f"KEY={OURS}", "HOSTS=one", "PUBLISH=true"]
+    done = release.run("make", "pipeline", *given, "STAGES=Publish,Deploy", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert release.pool() == {"glassware-tasks_1.0_all.deb"}
+    assert (release.folder / "manifests/site.pp").exists()
+    assert done.stdout.strip().endswith("== SUCCESS")
+
+
 @pytest.mark.parametrize("target", ["sign", "publish", "deploy"])
 def test_a_target_that_lacks_something_says_what_to_type(release: Release, target: str) -> None:
     done = release.run("make", target, check=False)
