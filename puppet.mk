@@ -10,7 +10,7 @@ test-puppet: setup ## check puppet/: syntax, style, catalogues, reference, r10k
 	@$(timed) puppet tools/test-puppet
 	@$(timed) settings $(pytest) -q -m puppet tests/puppet
 
-test-puppet-apply: ## one puppet apply on a bare Debian machine; again; after drift; when sick (as root)
+test-puppet-apply: deb ## one puppet apply on a bare Debian machine; again; after drift; when sick (as root)
 	@tools/need apt-utils gnupg mmdebstrap openssl systemd-container
 	@$(timed) apply tests/puppet/apply
 

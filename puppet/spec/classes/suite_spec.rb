@@ -25,10 +25,18 @@ describe 'role::suite' do
     expect(site).not_to include('<%')
   end
 
+  it 'pins the version' do
+    is_expected.to contain_file('/etc/apt/preferences.d/glassware').with_content(/^Pin: version 0\.1\.0$/)
+  end
+end
+
+describe 'glassware' do
   context 'without a version' do
-    let(:pre_condition) { "class { 'glassware': version => undef }" }
+    let(:hiera_config) { File.join(__dir__, '..', 'bare.yaml') }
+    let(:params) { { repository: 'https://a.example', repository_key: '-----BEGIN PGP PUBLIC KEY BLOCK-----' } }
 
     it { is_expected.to compile.with_all_deps }
+    it { is_expected.to contain_file('/etc/apt/preferences.d/glassware').with_ensure('absent') }
   end
 end
 

@@ -15,9 +15,9 @@ class glassware (
   Optional[Pattern[/\A[0-9][\w.+~-]*\z/]] $version = undef,
   Integer[1] $patience = 20,
 ) {
-  $pin = $version ? {
-    undef   => absent,
-    default => file,
+  [$pin, $wanted] = $version ? {
+    undef   => [absent, '|'],
+    default => [file, $version],
   }
 
   file {
@@ -59,8 +59,13 @@ class glassware (
     require => Exec['glassware: read what there is to install'],
   }
 
+  # A version that is not to be had must fail here: apt would take another one.
+  $known = "apt-cache madison glassware-common | grep -F ' ${repository} ./ ' | grep -qF ' ${wanted} '"
   exec { 'glassware: read what there is to install':
-    command => '/usr/bin/apt-get -q update',
-    unless  => "/usr/bin/apt-cache madison glassware-common | /usr/bin/grep -F ' ${repository} ./ ' | /usr/bin/grep -F ' ${version} '",
+    command   => "apt-get -q update && ${known}",
+    unless    => $known,
+    provider  => shell,
+    path      => ['/usr/bin', '/bin'],
+    logoutput => on_failure,
   }
 }
