@@ -13,10 +13,9 @@ describe 'role::suite' do
   end
 
   it 'has the databases before what migrates them' do
-    %w[auth tasks].each do |service|
+    %w[archives auth tasks].each do |service|
       is_expected.to contain_exec("the database #{service}").that_comes_before("Package[glassware-#{service}]")
     end
-    is_expected.not_to contain_exec('the database archives')
   end
 
   it 'puts the domain into the site, and leaves none of the example behind' do

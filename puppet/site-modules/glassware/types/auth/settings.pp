@@ -61,8 +61,18 @@ type Glassware::Auth::Settings = Struct[{
     Optional['tokens'] => Boolean,
     Optional['reads']  => Boolean,
   }],
+  Optional['jobs']        => Struct[{
+    Optional['threads']   => Integer[1],
+    Optional['poll']      => Variant[Integer, Float],
+    Optional['lease']     => Variant[Integer, Float],
+    Optional['keep']      => Variant[Integer, Float],
+    Optional['per_owner'] => Integer[1],
+  }],
   Optional['log']         => Struct[{
     Optional['level'] => Enum['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'],
+  }],
+  Optional['traces']      => Struct[{
+    Optional['endpoint'] => Glassware::Line,
   }],
   Optional['metrics']     => Struct[{
     Optional['allow'] => Array[Glassware::Network],
