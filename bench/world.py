@@ -191,6 +191,7 @@ class World:
             "siblings.auth": self.issuer.issuer,
             "limits.default": "999999999/second",
             "limits.storage": "memory://",
+            "server.cors_origins": "",
             "server.workers": "1",
         }
 
@@ -222,6 +223,7 @@ class World:
         environ = {
             "GLASSWARE_AUTH__SERVICE__STATE_DIR": str(state),
             "GLASSWARE_AUTH__LIMITS__STORAGE": "",
+            "GLASSWARE_AUTH__SERVER__CORS_ORIGINS": "",
             "GLASSWARE_AUTH__SERVER__WORKERS": "1",
         }
         manage = [sys.executable, ROOT / "services/auth/manage.py"]

@@ -254,6 +254,12 @@ IDEMPOTENCY = (
 
 FAST = (
     Option(
+        "fast.dispatch",
+        bool,
+        True,
+        "Leave out of Flask's way what no service has: sessions, coroutines, subdomains.",
+    ),
+    Option(
         "fast.tokens",
         bool,
         True,

@@ -52,7 +52,9 @@ class JsonFormatter(logging.Formatter):
         if record.stack_info:
             document["stack"] = record.stack_info
         stamp = document.pop("ts")  # ours, and of a form that the scrubber would look into
-        return json.dumps({"ts": stamp, **self.scrubber.value(document)})
+        if not self.scrubber.holds_nothing(document):
+            document = self.scrubber.value(document)
+        return json.dumps({"ts": stamp, **document})
 
     def head(self, record: logging.LogRecord) -> dict[str, Any]:
         trace = bound()
