@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import curves
 import report
-from world import HERE, PEERS, ROOT, THEIRS, Peer, Running, World
+from world import PEERS, ROOT, THEIRS, Peer, Running, World, measure
 
 PARTS = {
     "read": ("one", "page", "xml"),
@@ -24,8 +24,6 @@ PARTS = {
     "auth": ("token", "401", "health"),
 }
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
-SECONDS = os.environ.get("SECONDS_EACH", "1")
-CLIENTS = os.environ.get("CLIENTS", "8")
 OURS = Path(sys.executable)
 TASKS = frozenset({"one", "page", "post", "put", "401", "health"})
 ALL = TASKS | {"token"}
@@ -49,9 +47,9 @@ XML = frozenset({"xml"})
 TOKEN = frozenset({"token"})
 SERVERS = (
     ours("ours", PEERS / "ours.py", "granian", TASKS | XML),
-    ours("ours, gunicorn", PEERS / "ours.py", "gunicorn", TASKS | XML),
+    ours("ours gunicorn", PEERS / "ours.py", "gunicorn", TASKS | XML),
     ours("auth", AUTH, "granian", TOKEN),
-    ours("auth, gunicorn", AUTH, "gunicorn", TOKEN),
+    ours("auth gunicorn", AUTH, "gunicorn", TOKEN),
     Peer("floor", (THEIRS, *GRANIAN, "floor:app"), ALL, {"PYTHONPATH": f"{PEERS}:{ROOT}"}),
     Peer("fastapi tuned", (*UVICORN, "fastapi_tuned:app"), ALL),
     Peer("fastapi", (*UVICORN, "fastapi_usual:app"), ALL),
@@ -84,6 +82,8 @@ def plain(kind: str, status: int, headers: dict[str, str], body: bytes) -> Any:
     if kind in ("401", "health"):
         return status, kind == "401" or json.loads(body)
     document = json.loads(body)
+    if status >= 400:
+        raise SystemExit(f"{kind} is answered by {status} {document}")
     if kind == "token":
         return status, sorted(document), document["scope"], document["expires_in"]
     if kind == "page":
@@ -113,20 +113,6 @@ def follow(each: Running, world: World) -> None:
     wanted = [f"/tasks/{id}" for id in world.tasks[who]]
     if seen[: len(wanted)] != wanted:
         raise SystemExit(f"{each.peer.name} pages by {seen[:3]}, not by {wanted[:3]}")
-
-
-def measure(each: Running, requests: Path, clients: str = CLIENTS, seconds: str = SECONDS) -> Any:
-    """Return what wrk says, and the microseconds of processor time for a request."""
-    before = each.cpu()
-    words = ["taskset", "-c", "1", "wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s"]
-    url = f"http://127.0.0.1:{each.port}"
-    done = subprocess.run(
-        [*words, HERE / "load.lua", url, "--", requests], capture_output=True, text=True, check=True
-    )
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    found["rate"] = found["requests"] / found["seconds"]
-    found["cpu"] = (each.cpu() - before) / max(1, found["requests"]) * 1e6
-    return found
 
 
 def rounds(kind: str, running: list[Running], world: World) -> dict[str, dict[str, float]]:
@@ -160,12 +146,16 @@ def rounds(kind: str, running: list[Running], world: World) -> dict[str, dict[st
 def main() -> None:
     """Measure the parts that are named, all by default."""
     parts = sys.argv[1:] or list(PARTS)
+    if parts == ["curves"]:
+        curves.main(ROOT / "build/bench-curves")
+        return
     world = World(ROOT / "build/bench")
-    kinds = [kind for part in parts for kind in PARTS[part]]
     only = os.environ.get("PEERS", "").split(",")
-    wanted = [
-        peer for peer in SERVERS if peer.kinds & set(kinds) and (only == [""] or peer.name in only)
+    wanted = [peer for peer in SERVERS if only == [""] or peer.name in only]
+    kinds = [
+        kind for part in parts for kind in PARTS[part] if any(kind in peer.kinds for peer in wanted)
     ]
+    wanted = [peer for peer in wanted if peer.kinds & set(kinds)]
     running = []
     try:
         for peer in wanted:

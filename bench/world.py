@@ -19,6 +19,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -36,6 +37,7 @@ ROOT = HERE.parent
 PEERS = HERE / "peers"
 THEIRS = ROOT / "build/bench-venv/bin/python"
 PEOPLE, TOKEN_SCOPE = 64, "tasks:read tasks:write"
+SECONDS, CLIENTS = os.environ.get("SECONDS_EACH", "1"), os.environ.get("CLIENTS", "8")
 CLIENT, SECRET = "bench", "a secret of the bench"
 
 
@@ -47,17 +49,18 @@ class Peer:
     command: Sequence[str | Path]
     kinds: frozenset[str]
     environ: Mapping[str, str] = field(default_factory=dict)
+    cores: str = "0"
 
 
 class Running:
-    """A peer's processes, on core 0."""
+    """A peer's processes, on its cores."""
 
     def __init__(self, peer: Peer, environ: Mapping[str, str], log: Path) -> None:
         self.peer, self.port, self.log = peer, free_port(), log
         command = [str(word).format(port=self.port) for word in peer.command]
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                ["taskset", "-c", "0", *command],
+                ["taskset", "-c", peer.cores, *command],
                 env={**os.environ, **environ, **peer.environ},
                 cwd=PEERS,
                 stdout=out,
@@ -131,6 +134,7 @@ class World:
 
     def __init__(self, folder: Path, rows: int = 10_000) -> None:
         self.folder, self.rows = folder, rows
+        self.secrets: dict[str, str] = {}
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         port = free_port()
@@ -152,24 +156,11 @@ class World:
         """Make the database from which every peer is given a copy."""
         settings = self.settings(self.folder / "seed.sqlite")
         app = service.create_app(settings, environ={})
-        start = datetime(2026, 1, 1, 8, 0, 0, 123456, tzinfo=UTC)
+        rows = self.made(chance)
         with app.app_context():
             db.create_all()
-            made = []
-            for number in range(self.rows):
-                who = self.people[number % PEOPLE]
-                id = UUID(int=(number << 80) + chance.getrandbits(64), version=4)
-                self.tasks[who].append(id)
-                moment = start + timedelta(minutes=number)
-                due_to = None if number % 3 == 0 else moment + timedelta(days=9)
-                made.append(
-                    {
-                        "id": id, "version": 1, "title": f"Write the minutes of meeting {number}",
-                        "person_id": who, "due_to": due_to, "done": number % 5 == 0,
-                        "created_at": moment, "updated_at": moment,
-                    }
-                )  # fmt: skip
-            db.session.execute(insert(Task), made)
+            while batch := list(islice(rows, 10_000)):
+                db.session.execute(insert(Task), batch)
             db.session.execute(text(
                 "CREATE TABLE bench_clients"
                 " (client_id varchar(100) PRIMARY KEY, secret varchar(100), scope varchar(100))"
@@ -180,6 +171,25 @@ class World:
             )
             db.session.commit()
             db.close()
+
+    def made(self, chance: random.Random) -> Iterator[dict[str, Any]]:
+        """Yield the tasks, one person after the other."""
+        start = datetime(2026, 1, 1, 8, 0, 0, 123456, tzinfo=UTC)
+        for number in range(self.rows):
+            who = self.people[number % PEOPLE]
+            id = UUID(int=(number << 80) + chance.getrandbits(64), version=4)
+            self.tasks[who].append(id)
+            moment = start + timedelta(minutes=number)
+            yield {
+                "id": id,
+                "version": 1,
+                "title": f"Write the minutes of meeting {number}",
+                "person_id": who,
+                "due_to": None if number % 3 == 0 else moment + timedelta(days=9),
+                "done": number % 5 == 0,
+                "created_at": moment,
+                "updated_at": moment,
+            }
 
     def settings(self, database: Path) -> dict[str, str]:
         return {
@@ -234,7 +244,7 @@ class World:
             done = subprocess.run(
                 [*manage, *words], env={**os.environ, **environ}, capture_output=True, check=True
             )
-        self.secret = json.loads(done.stdout)["client_secret"]
+        self.secrets[peer.name] = json.loads(done.stdout)["client_secret"]
         return environ
 
     def requests(self, kind: str, peer: Peer, count: int = 256) -> list[bytes]:
@@ -252,7 +262,7 @@ class World:
         return found
 
     def token_request(self, peer: Peer) -> bytes:
-        secret = self.secret if peer.name.startswith("auth") else SECRET
+        secret = self.secrets.get(peer.name, SECRET)
         basic = b64encode(f"{CLIENT}:{secret}".encode()).decode()
         headers = {
             "Authorization": f"Basic {basic}",
@@ -310,3 +320,17 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as found:
         port: int = found.getsockname()[1]
         return port
+
+
+def measure(each: Running, requests: Path, clients: str = CLIENTS) -> dict[str, float]:
+    """Return what wrk says, and the microseconds of processor time for a request."""
+    before = each.cpu()
+    words = ["taskset", "-c", "1", "wrk", "-t1", f"-c{clients}", f"-d{SECONDS}s", "-s"]
+    url = f"http://127.0.0.1:{each.port}"
+    done = subprocess.run(
+        [*words, HERE / "load.lua", url, "--", requests], capture_output=True, text=True, check=True
+    )
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    found["rate"] = found["requests"] / found["seconds"]
+    found["cpu"] = (each.cpu() - before) / max(1, found["requests"]) * 1e6
+    return found

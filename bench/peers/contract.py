@@ -21,7 +21,7 @@ PEM = Path(os.environ["BENCH_KEY"]).read_bytes()
 PRIVATE = load_pem_private_key(PEM, None)
 PUBLIC = PRIVATE.public_key()
 PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=5000")
-LIFETIME = 600
+LIFETIME = 300
 
 
 def claims_of(token: str) -> dict[str, Any]:
