@@ -11,6 +11,7 @@ import json
 import os
 import statistics
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,15 @@ import curves
 import report
 from world import PEERS, ROOT, THEIRS, Peer, Running, World, measure
 
+from glassware.testing.postgres import Postgres
+
 PARTS = {
     "read": ("one", "page", "xml"),
     "write": ("post", "put"),
     "auth": ("token", "401", "health"),
 }
+#: The database of all; a private server of its own, with a thread of ours for each of 4 statements.
+POSTGRESQL = os.environ.get("DATABASE") == "postgresql"
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 OURS = Path(sys.executable)
 TASKS = frozenset({"one", "page", "post", "put", "401", "health"})
@@ -37,7 +42,9 @@ def ours(name: str, program: Path, kind: str, kinds: frozenset[str]) -> Peer:
     service = "AUTH" if name.startswith("auth") else "TASKS"
     environ = {
         f"GLASSWARE_{service}__SERVER__KIND": kind,
-        f"GLASSWARE_{service}__SERVER__THREADS": "1" if kind == "granian" else "4",
+        f"GLASSWARE_{service}__SERVER__THREADS": "1"
+        if kind == "granian" and not POSTGRESQL
+        else "4",
     }
     return Peer(name, (OURS, program, "runserver", "--port", "{port}"), kinds, environ)
 
@@ -149,13 +156,18 @@ def main() -> None:
     if parts == ["curves"]:
         curves.main(ROOT / "build/bench-curves")
         return
-    world = World(ROOT / "build/bench")
     only = os.environ.get("PEERS", "").split(",")
     wanted = [peer for peer in SERVERS if only == [""] or peer.name in only]
     kinds = [
         kind for part in parts for kind in PARTS[part] if any(kind in peer.kinds for peer in wanted)
     ]
     wanted = [peer for peer in wanted if peer.kinds & set(kinds)]
+    with Postgres() if POSTGRESQL else nullcontext() as cluster:
+        compare(World(ROOT / "build/bench", cluster=cluster), kinds, wanted)
+
+
+def compare(world: World, kinds: list[str], wanted: list[Peer]) -> None:
+    """Start the peers, hold them to the same answers, measure them, and report."""
     running = []
     try:
         for peer in wanted:

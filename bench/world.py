@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from sqlalchemy import insert, text
 
 from glassware.testing import Issuer
+from glassware.testing.postgres import Postgres
 from glassware_tasks.app import service
 from glassware_tasks.models import Task, db
 
@@ -132,8 +133,8 @@ class Running:
 class World:
     """Tasks of 64 people, an issuer of their tokens, and the requests that they make."""
 
-    def __init__(self, folder: Path, rows: int = 10_000) -> None:
-        self.folder, self.rows = folder, rows
+    def __init__(self, folder: Path, rows: int = 10_000, cluster: Postgres | None = None) -> None:
+        self.folder, self.rows, self.cluster = folder, rows, cluster
         self.secrets: dict[str, str] = {}
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -154,7 +155,8 @@ class World:
 
     def seed(self, chance: random.Random) -> None:
         """Make the database from which every peer is given a copy."""
-        settings = self.settings(self.folder / "seed.sqlite")
+        self.copy("template1", "seed")
+        settings = self.settings("seed")
         app = service.create_app(settings, environ={})
         rows = self.made(chance)
         with app.app_context():
@@ -191,12 +193,30 @@ class World:
                 "updated_at": moment,
             }
 
-    def settings(self, database: Path) -> dict[str, str]:
+    def url(self, name: str) -> str:
+        if self.cluster is None:
+            return f"sqlite:///{self.folder / name}.sqlite"
+        return f"postgresql+psycopg://postgres@/{name}?host={self.cluster.folder}"
+
+    def copy(self, source: str, name: str) -> None:
+        """Make a database like another one."""
+        if self.cluster is not None:
+            statement = f'CREATE DATABASE "{name}" TEMPLATE "{source}"'
+            words = ("-X", "-q", "-h", self.cluster.folder, "-U", "postgres", "-c", statement)
+            self.cluster.run("psql", *words)
+        elif name != "seed":
+            with (
+                closing(sqlite3.connect(self.folder / f"{source}.sqlite")) as seed,
+                closing(sqlite3.connect(self.folder / f"{name}.sqlite")) as target,
+            ):
+                seed.backup(target)
+
+    def settings(self, name: str) -> dict[str, str]:
         return {
             "service.mode": "development",
-            "service.state_dir": str(database.parent),
+            "service.state_dir": str(self.folder),
             "service.secrets_dir": str(self.folder / "secrets"),
-            "database.url": f"sqlite:///{database}",
+            "database.url": self.url(name),
             "auth.issuer": self.issuer.issuer,
             "siblings.auth": self.issuer.issuer,
             "limits.default": "999999999/second",
@@ -208,19 +228,14 @@ class World:
     def start(self, peer: Peer) -> Running:
         """Start a peer on a copy of the database."""
         name = peer.name.replace(" ", "-")
-        copy = self.folder / f"{name}.sqlite"
-        with (
-            closing(sqlite3.connect(self.folder / "seed.sqlite")) as seed,
-            closing(sqlite3.connect(copy)) as target,
-        ):
-            seed.backup(target)
+        self.copy("seed", name)
         environ = {
-            "BENCH_DATABASE": f"sqlite:///{copy}",
+            "BENCH_DATABASE": self.url(name),
             "BENCH_ISSUER": self.issuer.issuer,
             "BENCH_KEY": str(self.folder / "key.pem"),
             "PYTHONPATH": str(PEERS),
         }
-        for option, value in self.settings(copy).items():
+        for option, value in self.settings(name).items():
             section, key = option.split(".")
             environ[f"GLASSWARE_TASKS__{section}__{key}".upper()] = value
         if peer.name.startswith("auth"):

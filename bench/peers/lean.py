@@ -46,6 +46,7 @@ class Caller(NamedTuple):
 
 
 decode = msgspec.json.Decoder(TaskIn).decode
+FIRST = ""
 known: dict[str, Caller] = {}
 
 
@@ -79,6 +80,35 @@ def dashed(text: str) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def connect() -> Any:
+    """Return a connection that commits each statement."""
+    db = sqlite3.connect(DATABASE.removeprefix("sqlite:///"), isolation_level=None)
+    for pragma in PRAGMAS:
+        db.execute(f"PRAGMA {pragma}")
+    return db
+
+
+if DATABASE.startswith("postgresql"):
+    import psycopg
+
+    ONE, PAGE, ADD, CHANGE, CLIENT = (
+        each.replace("?", "%s") for each in (ONE, PAGE, ADD, CHANGE, CLIENT)
+    )
+    FIRST = UUID(int=0).hex
+
+    def connect() -> Any:
+        return psycopg.connect(DATABASE.replace("+psycopg", ""), autocommit=True)
+
+    def moment(value: datetime | None) -> str | None:
+        return value and value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+    def stored(value: datetime) -> datetime:
+        return value
+
+    def dashed(value: UUID | str) -> str:
+        return str(value) if isinstance(value, UUID) else str(UUID(value))
+
+
 def shown(row: tuple[Any, ...], base: str) -> dict[str, Any]:
     id, title, person, due_to, done, created_at, updated_at = row
     return {
@@ -107,10 +137,7 @@ class Store:
     """Every request's work, from its parts to the bytes of its answer."""
 
     def __init__(self) -> None:
-        path = DATABASE.removeprefix("sqlite:///")
-        self.db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        for pragma in PRAGMAS:
-            self.db.execute(f"PRAGMA {pragma}")
+        self.db = connect()
 
     def one(self, authorization: str | None, id: str, base: str) -> bytes:
         who = caller(authorization, "tasks:read")
@@ -121,7 +148,7 @@ class Store:
 
     def page(self, authorization: str | None, limit: int, cursor: str, base: str) -> bytes:
         who = caller(authorization, "tasks:read")
-        rows = self.db.execute(PAGE, (who.id, cursor, limit + 1)).fetchall()
+        rows = self.db.execute(PAGE, (who.id, cursor or FIRST, limit + 1)).fetchall()
         following = None
         if len(rows) > limit:
             following = f"{base}/tasks?limit={limit}&cursor={rows[limit - 1][0]}"

@@ -38,6 +38,8 @@ def tag(item: Any) -> str:
 
 def matches(given: str) -> bool:
     """Whether If-None-Match names the representation; weak comparison, as it asks for."""
+    if "If-None-Match" not in request.headers:
+        return False
     return request.if_none_match.contains_weak(given.strip('"'))
 
 

@@ -20,7 +20,7 @@ class UuidText(TypeEngine[str]):
     cache_ok = True
 
     def result_processor(self, dialect: Dialect, _coltype: object) -> Process:
-        return nullable(hyphened if dialect.name == "sqlite" else plain)
+        return nullable(hyphened if dialect.name == "sqlite" else str)
 
 
 class InstantText(TypeEngine[str]):

@@ -98,11 +98,15 @@ class Exchange:
         """Return a ``start_response`` that notes the status and adds the request id."""
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            names = {name.lower(): value for name, value in headers}
-            self.status = int(status.partition(" ")[0])
-            self.expected = int(names["content-length"]) if "content-length" in names else None
-            kept = [pair for pair in headers if pair[0].lower() != "x-request-id"]
-            kept.append(("X-Request-Id", self.trace.request_id))
+            self.status, self.expected = int(status.partition(" ")[0]), None
+            kept = [("X-Request-Id", self.trace.request_id)]
+            for name, value in headers:
+                match name.lower():
+                    case "content-length":
+                        self.expected = int(value)
+                    case "x-request-id":
+                        continue
+                kept.append((name, value))
             write = start_response(status, kept, *exc_info)
 
             def counted(data: bytes) -> object:

@@ -75,6 +75,8 @@ class JsonFormatter(logging.Formatter):
         return document
 
     def message(self, record: logging.LogRecord) -> str:
+        if isinstance(record.msg, str) and not record.args:
+            return record.msg  # scrubbed with the rest of the line
         message, arguments = as_text(*self.scrubbed((record.msg,))), record.args
         if not arguments:
             return message
