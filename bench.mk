@@ -5,13 +5,13 @@ bench-python := build/bench-venv/bin/python
 # One part: make bench PART=read (or write, auth, curves); fewer peers: PEERS="ours,drf".
 bench: setup build/bench-venv/.stamp ## figures beside Django, FastAPI and others: make bench PART=read
 	@tools/need wrk
-	@$(timed) bench $(bin)/python bench/run.py $(PART)
+	@$(timed) bench $(bin)/python -m bench.run $(PART)
 
 bench-check: bench ## the same, and say which ratio fell by more than 15 %
-	@$(bin)/python bench/report.py
+	@$(bin)/python -m bench.report
 
 bench-keep: ## make the ratios of the last run those that later ones are held to
-	@$(bin)/python bench/report.py --keep
+	@$(bin)/python -m bench.report --keep
 
 bench-lock: setup ## pin the peers anew
 	@cd bench && $(compile) -c ../requirements/dev.txt requirements.in -o requirements.txt

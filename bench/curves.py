@@ -12,7 +12,7 @@ from contextlib import closing
 from http.client import HTTPConnection
 from pathlib import Path
 
-from world import PEERS, Peer, Running, World, measure, raw
+from bench.world import PEERS, Peer, Running, World, measure, raw
 
 ROWS = int(os.environ.get("ROWS", "1000000"))
 LIMITS, CALLERS, WORKERS = (1, 10, 50, 100, 200), (1, 4, 16, 64), (1, 2, 4)

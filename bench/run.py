@@ -15,10 +15,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import curves
-import report
-from world import PEERS, ROOT, THEIRS, Peer, Running, World, measure
-
+from bench import curves, report
+from bench.world import PEERS, ROOT, THEIRS, Peer, Running, World, measure
 from glassware.testing.postgres import Postgres
 
 PARTS = {
