@@ -97,8 +97,8 @@ clean: ## remove what was built; .venv and the data under var/ stay
 	@find $(python) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -f tools/help.awk Makefile browser.mk deploy.mk puppet.mk jenkins.mk
+	@awk -f tools/help.awk Makefile browser.mk deploy.mk puppet.mk jenkins.mk bench.mk
 
 .PHONY: run tour test test-media test-postgres test-nginx test-readers lint format coverage count docs setup lock clean help
 
-include browser.mk deploy.mk puppet.mk jenkins.mk
+include browser.mk deploy.mk puppet.mk jenkins.mk bench.mk

@@ -13,6 +13,7 @@ import httpx2
 from flask import Flask, has_request_context, request
 
 from glassware.api import Resource, Runtime, errors
+from glassware.api.app import App
 from glassware.api.declare import register
 from glassware.api.system import SYSTEM, Fault
 from glassware.auth.jwks import RemoteKeys
@@ -97,7 +98,8 @@ class Service:
         DeclarationError, before anything is served.
         """
         config = self.configure(overrides, environ)
-        app = Flask(self.package, static_folder=None)
+        kind = App if config["fast.dispatch"] else Flask
+        app = kind(self.package, static_folder=None)
         app.url_map.strict_slashes = False
         restrict(app, config)
         secure(app)

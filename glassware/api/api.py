@@ -29,6 +29,7 @@ ALIASES = {
     "application/problem+json": JSON,
     "application/problem+xml": XML,
 }
+OFFERED = tuple(ALIASES)
 
 
 class Api(flask_restful.Api):
@@ -47,7 +48,7 @@ def acceptable(others: Sequence[str] = ()) -> str:
 
     Raises NotAcceptableProblem.
     """
-    chosen = negotiate.choose(request.headers.get("Accept"), [*ALIASES, *others, HTML])
+    chosen = negotiate.choose(request.headers.get("Accept"), (*OFFERED, *others, HTML))
     if chosen is None:
         raise NotAcceptableProblem(
             "None of the media types in the Accept header can be made.",

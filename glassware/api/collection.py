@@ -61,7 +61,7 @@ class Collection(Resource):
         data = parse.load(schema, parse.body(request, schema, self.reads))
         item = self.create(who, data, **ids)
         flush()
-        document = schema.dump(item)
+        document = reads.dump(schema, item)
         return document, 201, {"Location": document["url"], "ETag": conditional.tag(item)}
 
     def page(self, who: Principal, ids: Mapping[str, Any]) -> tuple[list[Any], str | None]:

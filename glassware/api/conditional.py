@@ -7,6 +7,7 @@ item, so If-Match compares the first half only: one may read XML and patch JSON.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -21,18 +22,24 @@ def digest(*parts: object) -> str:
     return blake2b("\0".join(map(str, parts)).encode(), digest_size=8).hexdigest()
 
 
+#: The forms of a representation are few; ``fields`` is the caller's to choose.
+form_of = lru_cache(256)(digest)
+
+
 def version(item: Any) -> str:
     return digest(item.id, item.version)
 
 
 def tag(item: Any) -> str:
     """Return the strong ETag, with its quotes, of the representation now asked for."""
-    form = digest(acceptable(), request.args.get("fields"), runtime().release, public_url())
+    form = form_of(acceptable(), request.args.get("fields"), runtime().release, public_url())
     return f'"{version(item)}-{form}"'
 
 
 def matches(given: str) -> bool:
     """Whether If-None-Match names the representation; weak comparison, as it asks for."""
+    if "If-None-Match" not in request.headers:
+        return False
     return request.if_none_match.contains_weak(given.strip('"'))
 
 

@@ -7,7 +7,7 @@ hooks, is dumped by marshmallow itself, which stays the oracle of both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
@@ -20,7 +20,7 @@ from glassware.api.schema import Instant, Link, Relation
 Dump = Callable[[Any, str], dict[str, Any]]
 
 #: How a value ``v`` that is not None is written.
-EXPRESSIONS: dict[type[fields.Field[Any]], str] = {
+EXPRESSIONS: dict[type[Any], str] = {
     fields.String: "str(v)",
     fields.UUID: "str(v)",
     fields.Integer: "int(v)",
@@ -28,14 +28,21 @@ EXPRESSIONS: dict[type[fields.Field[Any]], str] = {
     Instant: "(v if v.tzinfo is UTC else v.astimezone(UTC)).isoformat().replace('+00:00', 'Z')",
 }
 
+#: The same for a row in which UUIDs and moments are texts already.
+OF_TEXTS: dict[type[Any], str] = {**EXPRESSIONS, Instant: "v"}
+
 
 def compiled(
-    schema: Schema, columns: Iterable[str], runtime: Runtime, paths: dict[str, str]
+    schema: Schema,
+    columns: Iterable[str],
+    runtime: Runtime,
+    paths: dict[str, str],
+    expressions: Mapping[type[Any], str] = EXPRESSIONS,
 ) -> Dump | None:
     """Return a function of a row and the service's URL, None where the schema is not that simple.
 
     ``columns`` are the attributes that every row has; ``paths`` maps the endpoint of an item to
-    the part of its path before the id.
+    the part of its path before the id; ``expressions`` say how a value is written, by field.
     """
     if any(schema._hooks.values()):
         return None
@@ -46,13 +53,19 @@ def compiled(
         attribute = attribute_of(name, field)
         expression = None
         if attribute in known:
-            expression = member(field, attribute, f"prefix_{len(members)}", places, runtime, paths)
+            place = f"prefix_{len(members)}"
+            expression = member(field, attribute, place, places, runtime, paths, expressions)
         if expression is None:
             return None
         members.append(f"{(field.data_key or name)!r}: {expression}")
     source = f"lambda row, base: {{{', '.join(members)}}}"
     dump: Dump = eval(source, places)  # noqa: S307 - made of the declared names only
     return dump
+
+
+def shows_text(field: fields.Field[Any]) -> bool:
+    """Whether the field writes a UUID or a moment as it does the text of one."""
+    return type(field) in (Link, Relation, Instant, fields.UUID)
 
 
 def attribute_of(name: str, field: fields.Field[Any]) -> str:
@@ -68,6 +81,7 @@ def member(
     places: dict[str, Any],
     runtime: Runtime,
     paths: dict[str, str],
+    expressions: Mapping[type[Any], str],
 ) -> str | None:
     """Return the expression of one field, None for a kind that is not known."""
     if type(field) is Link:
@@ -79,7 +93,7 @@ def member(
         places[place] = field.prefix_in(runtime)
         written = f"f'{{{place}}}{{v}}'"
     else:
-        known = EXPRESSIONS.get(type(field))
+        known = expressions.get(type(field))
         if known is None:
             return None
         written = known

@@ -88,7 +88,11 @@ class Item(Resource):
         """Return the item; raise NotFoundProblem where there is none that the caller may see."""
         policy = self.policy_for(request.method)
         assert policy is not None
-        item = database().session.scalar(self.select(who).filter_by(id=ids["id"]))
+        reading = self.reading(who, None)
+        if reading is None:
+            item = database().session.scalar(self.select(who).filter_by(id=ids["id"]))
+        else:
+            item = reads.entity(reading, who, ids)
         if item is None or not policy.permits(who, item):
             # Not a 403: that would confirm that the id exists.
             raise self.nothing(ids)
@@ -100,7 +104,7 @@ class Item(Resource):
     def apply(self, who: Principal, item: Any, schema: Schema, given: Any) -> Any:
         self.change(who, item, parse.load(schema, given))
         flush()
-        return schema.dump(item), 200, {"ETag": conditional.tag(item)}
+        return reads.dump(schema, item), 200, {"ETag": conditional.tag(item)}
 
 
 def writable(schema: Schema, item: Any) -> dict[str, Any]:

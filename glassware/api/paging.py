@@ -16,6 +16,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import ColumnElement, Select, and_, case, literal, or_
 
 from glassware.api.filters import Column
+from glassware.media import json
 from glassware.problems import InvalidCursorProblem, InvalidParameterProblem
 
 
@@ -90,9 +91,7 @@ class Cursors:
 
 
 def plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
+    return json.plain(value) if isinstance(value, datetime | UUID) else value
 
 
 def typed(value: Any, column: Column) -> Any:

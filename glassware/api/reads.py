@@ -16,9 +16,10 @@ from flask_marshmallow import Schema
 from sqlalchemy import Select, Uuid, bindparam, inspect
 from sqlalchemy.exc import ArgumentError
 
-from glassware.api.dumper import Dump, compiled
-from glassware.api.runtime import Runtime, database, runtime
+from glassware.api.dumper import EXPRESSIONS, OF_TEXTS, Dump, attribute_of, compiled, shows_text
+from glassware.api.runtime import Runtime, database, mount_url, runtime
 from glassware.auth import Principal
+from glassware.db.texts import as_text
 
 Build = Callable[[Principal], Select[Any]]
 #: Statements kept by an app; their number is bounded by scopes, sorts and filters in use.
@@ -38,9 +39,10 @@ class StandIn:
 
 
 class Reading(NamedTuple):
-    """A statement of columns, and the function that dumps its rows."""
+    """A statement of entities, the same of columns, and the function that dumps its rows."""
 
-    statement: Select[Any]
+    entities: Select[Any]
+    columns: Select[Any]
     dump: Dump
 
 
@@ -62,18 +64,44 @@ def reading(key: Any, who: Principal, schema: Schema, build: Build) -> Reading |
     return found
 
 
+def dump(schema: Schema, item: Any) -> dict[str, Any]:
+    """Return the document of an item, by the compiled dump where the schema has one."""
+    here = runtime()
+    if not here.config["fast.reads"]:
+        return cast("dict[str, Any]", schema.dump(item))
+    kept, key = here.readings, ("dump", schema, type(item))
+    if key not in kept:
+        kept[key] = dumper(type(item), schema, here)
+    found: Dump = kept[key] or (lambda item, _base: schema.dump(item))
+    return found(item, mount_url())
+
+
+def dumper(
+    model: Any,
+    schema: Schema,
+    runtime: Runtime,
+    expressions: Mapping[type[Any], str] = EXPRESSIONS,
+) -> Dump | None:
+    names = [attribute.key for attribute in inspect(model).column_attrs]
+    return compiled(schema, names, runtime, item_paths(), expressions)
+
+
 def prepare(caller: StandIn, schema: Schema, build: Build, runtime: Runtime) -> Reading | None:
     try:
         statement = build(cast("Principal", caller))
     except (AttributeError, TypeError, ArgumentError):
         return None
     model = statement.column_descriptions[0]["entity"]
-    names = [attribute.key for attribute in inspect(model).column_attrs]
-    dump = compiled(schema, names, runtime, item_paths())
+    columns = {each.key: getattr(model, each.key) for each in inspect(model).column_attrs}
+    texts = {name: as_text(column) for name, column in columns.items()}
+    others = {attribute_of(*pair) for pair in schema.dump_fields.items() if not shows_text(pair[1])}
+    if any(texts.get(name) is not columns.get(name) for name in others):
+        dump = dumper(model, schema, runtime)
+    else:
+        dump, columns = dumper(model, schema, runtime, OF_TEXTS), texts
     if dump is None:
         return None
-    columns = [getattr(model, name) for name in names]
-    return Reading(statement.with_only_columns(*columns), dump)
+    return Reading(statement, statement.with_only_columns(*columns.values()), dump)
 
 
 def item_paths() -> dict[str, str]:
@@ -88,4 +116,9 @@ def item_paths() -> dict[str, str]:
 
 def rows(reading: Reading, who: Principal, values: Mapping[str, Any]) -> Sequence[Any]:
     """Return the rows that the caller may see; ``values`` are the statement's other parameters."""
-    return database().read(reading.statement, {CALLER: who.user_id, **values})
+    return database().read(reading.columns, {CALLER: who.user_id, **values})
+
+
+def entity(reading: Reading, who: Principal, values: Mapping[str, Any]) -> Any:
+    """Return the first entity that the caller may see, in the session; None where there is none."""
+    return database().session.scalar(reading.entities, {CALLER: who.user_id, **values})

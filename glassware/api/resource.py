@@ -117,6 +117,8 @@ def complete(result: Result) -> tuple[Any, int, dict[str, str]]:
 
 def check_parameters(known: frozenset[str]) -> None:
     """Raise for a query parameter that is unknown, given twice, or not text as bodies have it."""
+    if not request.query_string:
+        return
     try:
         unquote_to_bytes(request.query_string).decode()
     except UnicodeDecodeError:

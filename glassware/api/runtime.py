@@ -72,7 +72,7 @@ def public_url() -> str:
     """Return the URL that callers know the service by; nothing for a host that is not ours."""
     configured: str = runtime().config["service.public_url"]
     try:
-        return (configured or request.host_url).rstrip("/")
+        return (configured or f"{request.scheme}://{request.host}").rstrip("/")
     except SecurityError:
         return ""
 

@@ -31,6 +31,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - only private files are made there
 LINGER = 0.2
 #: Above every descriptor that a socket may have to be put at.
 ABOVE = 100
+#: What answers the requests in a process of gunicorn's, by the option ``server.kind``.
+WORKERS = {"gunicorn": "gthread", "granian": "glassware.cli.granian.GranianWorker"}
 
 
 class HouseLogger(Logger):
@@ -64,7 +66,7 @@ def settings(config: Config) -> dict[str, Any]:
         "bind": f"{config['server.host']}:{config['server.port']}",
         "workers": config["server.workers"],
         "threads": config["server.threads"],
-        "worker_class": "gthread",
+        "worker_class": WORKERS[config["server.kind"]],
         "timeout": int(config["server.timeout"]),
         "graceful_timeout": int(config["server.timeout"]),
         "keepalive": 15,

@@ -30,6 +30,8 @@ class Networks(tuple[Network, ...]):
         """
         if not address:
             return True
+        if not self:
+            return False
         found = address_of(address)
         return found is not None and any(found in network for network in self)
 

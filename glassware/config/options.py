@@ -45,6 +45,14 @@ SERVER = (
     Option(
         "server.port", int, 7000, "Port to listen on; 0 takes a free one.", minimum=0, maximum=65535
     ),
+    Option(
+        "server.kind",
+        str,
+        "gunicorn",
+        "What answers the requests: gunicorn, or granian, which is faster and needs the extra"
+        " glassware[granian].",
+        choices=("gunicorn", "granian"),
+    ),
     Option("server.workers", int, 2, "Processes that answer requests.", minimum=1),
     Option("server.threads", int, 4, "Requests that each process answers at once.", minimum=1),
     Option(
@@ -245,6 +253,12 @@ IDEMPOTENCY = (
 )
 
 FAST = (
+    Option(
+        "fast.dispatch",
+        bool,
+        True,
+        "Leave out of Flask's way what no service has: sessions, coroutines, subdomains.",
+    ),
     Option(
         "fast.tokens",
         bool,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 #: An API's answer is data: a browser may neither guess its type nor run or frame it.
-SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
+SECURITY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+)
 #: For those who came by TLS; whether a proxy ahead ended it is told by ``server.proxies``.
 STRICT_TRANSPORT = "max-age=31536000"
 
@@ -22,11 +22,15 @@ def secure(app: Flask) -> None:
 
     @app.after_request
     def add(response: Response) -> Response:
-        for name, value in SECURITY.items():
-            response.headers.setdefault(name, value)
+        headers = response.headers
+        there = {name.lower() for name, _ in headers}
+        kept = "private, no-cache" if "etag" in there else "no-store"
+        wanted = [*SECURITY, ("Cache-Control", kept)]
         if request.is_secure:
-            response.headers.setdefault("Strict-Transport-Security", STRICT_TRANSPORT)
-        response.vary.add("Accept")
-        kept = "private, no-cache" if "ETag" in response.headers else "no-store"
-        response.headers.setdefault("Cache-Control", kept)
+            wanted.append(("Strict-Transport-Security", STRICT_TRANSPORT))
+        headers.extend([pair for pair in wanted if pair[0].lower() not in there])
+        if "vary" in there:
+            response.vary.add("Accept")
+        else:
+            headers.add("Vary", "Accept")
         return response

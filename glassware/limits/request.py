@@ -9,5 +9,5 @@ from glassware.config import Config
 
 def restrict(app: Flask, config: Config) -> None:
     """Answer only for our own hosts (421), and read only bodies of a bounded size (413)."""
-    app.config["TRUSTED_HOSTS"] = list(config["server.trusted_hosts"])
+    app.config["TRUSTED_HOSTS"] = tuple(config["server.trusted_hosts"])
     app.config["MAX_CONTENT_LENGTH"] = config["server.max_body"]

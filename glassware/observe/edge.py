@@ -24,6 +24,8 @@ Clock = Callable[[], float]
 ROUTE = "glassware.route"
 #: And the document of the problem that it answered with.
 PROBLEM = "glassware.problem"
+#: Where the app notes that its body is made already, so that nothing is left to happen in it.
+MADE = "glassware.made"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -32,7 +34,8 @@ class Edge:
 
     The trace holds while the app runs, while the body is made and when it is closed, so that the
     lines of a streaming response have it too. The line ``request`` is written when the server
-    closes the response. ``environ["glassware.principal"]``, when set, says who asked.
+    closes the response; at once where ``environ["glassware.made"]`` says that the body is made.
+    ``environ["glassware.principal"]``, when set, says who asked.
     """
 
     def __init__(
@@ -60,6 +63,8 @@ class Edge:
         with bind(trace):
             try:
                 body = self.app(environ, exchange.starting(start_response))
+                if environ.get(MADE):
+                    return exchange.whole(body)
                 return Body(body, iter(body), exchange)
             except BaseException:
                 exchange.finish(failed=True)
@@ -93,11 +98,15 @@ class Exchange:
         """Return a ``start_response`` that notes the status and adds the request id."""
 
         def start(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            names = {name.lower(): value for name, value in headers}
-            self.status = int(status.partition(" ")[0])
-            self.expected = int(names["content-length"]) if "content-length" in names else None
-            kept = [pair for pair in headers if pair[0].lower() != "x-request-id"]
-            kept.append(("X-Request-Id", self.trace.request_id))
+            self.status, self.expected = int(status.partition(" ")[0]), None
+            kept = [("X-Request-Id", self.trace.request_id)]
+            for name, value in headers:
+                match name.lower():
+                    case "content-length":
+                        self.expected = int(value)
+                    case "x-request-id":
+                        continue
+                kept.append((name, value))
             write = start_response(status, kept, *exc_info)
 
             def counted(data: bytes) -> object:
@@ -107,6 +116,18 @@ class Exchange:
             return counted
 
         return start
+
+    def whole(self, body: Iterable[bytes]) -> list[bytes]:
+        """Return all parts of a body, and close it."""
+        try:
+            parts = list(body)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+        self.sent += sum(map(len, parts))
+        self.finish()
+        return parts
 
     @property
     def complete(self) -> bool:
@@ -146,12 +167,9 @@ class Exchange:
 
     def count(self, status: int | None, seconds: float) -> None:
         method = self.environ["REQUEST_METHOD"]
-        labels = {
-            "method": method if method in METHODS else "other",
-            "route": self.environ.get(ROUTE, "none"),
-            "status": status or 0,
-        }
-        self.metrics.requests.labels(**labels).observe(seconds)
+        known = method if method in METHODS else "other"
+        route = self.environ.get(ROUTE, "none")
+        self.metrics.requests.labels(known, route, status or 0).observe(seconds)
         self.metrics.sent.inc(self.sent)
         self.metrics.in_progress.dec()
 
@@ -218,5 +236,7 @@ def path(environ: WSGIEnvironment) -> str:
 
 def query_names(query: str) -> list[str]:
     """Return the parameters' names; their values, and a value without a name, may be secrets."""
+    if not query:
+        return []
     pairs = (part.partition("=") for part in query.split("&"))
     return sorted({unquote_plus(name) for name, equals, _ in pairs if equals})

@@ -52,7 +52,9 @@ class JsonFormatter(logging.Formatter):
         if record.stack_info:
             document["stack"] = record.stack_info
         stamp = document.pop("ts")  # ours, and of a form that the scrubber would look into
-        return json.dumps({"ts": stamp, **self.scrubber.value(document)})
+        if not self.scrubber.holds_nothing(document):
+            document = self.scrubber.value(document)
+        return json.dumps({"ts": stamp, **document})
 
     def head(self, record: logging.LogRecord) -> dict[str, Any]:
         trace = bound()
@@ -73,6 +75,8 @@ class JsonFormatter(logging.Formatter):
         return document
 
     def message(self, record: logging.LogRecord) -> str:
+        if isinstance(record.msg, str) and not record.args:
+            return record.msg  # scrubbed with the rest of the line
         message, arguments = as_text(*self.scrubbed((record.msg,))), record.args
         if not arguments:
             return message

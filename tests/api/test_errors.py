@@ -15,6 +15,7 @@ from werkzeug import exceptions
 from werkzeug.datastructures import WWWAuthenticate
 from werkzeug.http import HTTP_STATUS_CODES
 
+from glassware.api.app import App
 from glassware.media import problem
 from glassware.problems import Problem
 from glassware.testing import assert_problem
@@ -252,6 +253,8 @@ def test_the_handlers_of_the_app_are_flasks_own(world: World) -> None:
     for name in ("handle_exception", "handle_user_exception", "handle_http_exception"):
         assert getattr(app, name).__func__ is getattr(Flask, name)
         assert name not in vars(app)
-    # The next Flask calls its methods in another way; wsgi_app is the one meant to be wrapped.
-    assert type(app) is Flask
+    # The next Flask calls its methods in another way; these and wsgi_app are there to replace.
+    ours = {"create_url_adapter", "ensure_sync", "session_interface"}
+    assert {name for name in vars(App) if hasattr(Flask, name) and name[-2:] != "__"} == ours
+    assert type(app) is App
     assert [name for name in vars(app) if callable(vars(Flask).get(name))] == ["wsgi_app"]

@@ -44,28 +44,35 @@ class UnixConnection(HTTPConnection):
 class Started:
     """The service with two sockets that it was given: one of the network, one of the machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, kind: str) -> None:
+        self.folder = folder
         self.path = folder / "service.sock"
         self.network = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.local = socket.socket(socket.AF_UNIX)
         self.local.bind(str(self.path))
         self.local.listen(64)
-        given = [self.network.fileno(), self.local.fileno()]
         self.notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notices.bind(str(folder / "notify.sock"))
-        environ = {
+        self.environ = {
             "NOTIFY_SOCKET": str(folder / "notify.sock"),
             "GLASSWARE_ARCHIVES__SERVICE__STATE_DIR": str(folder / "state"),
+            "GLASSWARE_ARCHIVES__SERVER__KIND": kind,
             "GLASSWARE_ARCHIVES__SERVER__WORKERS": "1",
         }
-        with (folder / "log").open("wb") as log:
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, and wait until a worker can serve."""
+        given = [self.network.fileno(), self.local.fileno()]
+        with (self.folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", STARTER, str(SERVICE), ",".join(map(str, given))],
-                env={**os.environ, **environ},
+                env={**os.environ, **self.environ},
                 pass_fds=given,
                 stderr=log,
             )
         self.leader = self.process.pid
+        assert self.told("READY") == "1"
 
     def by_network(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.network.getsockname()[1], timeout=20)
@@ -91,11 +98,14 @@ class Started:
         assert parent(self.leader) != old, "systemd looks after its own children only"
         wait_for_end(old)
 
-    def end(self) -> None:
+    def end_process(self) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.leader, signal.SIGTERM)
         wait_for_end(self.leader)
         self.process.wait(20)
+
+    def end(self) -> None:
+        self.end_process()
         for each in (self.network, self.local, self.notices):
             each.close()
 
@@ -120,10 +130,9 @@ def live(connection: HTTPConnection) -> int:
     return answer.status
 
 
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Started]:
-    started = Started(tmp_path)
-    assert started.told("READY") == "1"
+@pytest.fixture(params=["gunicorn", "granian"])
+def started(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
+    started = Started(tmp_path, request.param)
     yield started
     started.end()
 
@@ -170,6 +179,51 @@ def test_a_new_program_takes_over_while_callers_call(started: Started) -> None:
     assert len(answers) > 4
     assert set(answers) == {200}
     assert started.process.wait(20) == 0
+
+
+@pytest.mark.processes
+def test_no_request_is_lost_over_restarts(started: Started) -> None:
+    answers: list[int | Exception] = []
+    over = threading.Event()
+
+    def call() -> None:
+        while not over.is_set():
+            try:
+                with closing(started.by_network()) as connection:
+                    answers.append(live(connection))
+            except Exception as error:
+                answers.append(error)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    try:
+        for _ in range(2):
+            time.sleep(0.3)
+            started.end_process()
+            started.start()
+        time.sleep(0.3)
+    finally:
+        over.set()
+        for caller in callers:
+            caller.join(20)
+    assert len(answers) > 100
+    assert set(answers) == {200}
+
+
+@pytest.mark.processes
+def test_who_connects_is_answered_by_the_server_that_stops_or_by_the_next(started: Started) -> None:
+    with closing(started.by_network()) as early, closing(started.by_network()) as late:
+        early.connect()
+        with closing(started.by_network()) as other:
+            assert live(other) == 200  # so the early one is accepted, too
+        os.kill(started.leader, signal.SIGTERM)
+        time.sleep(0.05)
+        late.connect()
+        assert live(early) == 200
+        started.end_process()
+        started.start()
+        assert live(late) == 200
 
 
 @pytest.mark.processes

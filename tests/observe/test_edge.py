@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from werkzeug.serving import make_server
 
 from glassware.observe.context import bound, current
-from glassware.observe.edge import Edge
+from glassware.observe.edge import MADE, Edge
 from glassware.observe.logging import event
 
 
@@ -187,6 +187,19 @@ def test_a_server_that_stops_at_the_announced_length_is_no_client_that_left(log,
         next(call.body)
     call.body.close()
     assert "aborted" not in log.of("request")[0]
+
+
+def test_a_body_that_is_made_goes_to_the_server_whole_and_is_closed(log):
+    def app(environ, start_response):
+        environ[MADE] = True
+        return streaming(log, [b"ab", b"c"], [("Content-Length", "3")])(environ, start_response)
+
+    call = Call(Edge(app, "tasks", log))
+    assert call.body == [b"ab", b"c"]
+    (line,) = log.of("request")
+    assert line["bytes"] == 3
+    assert "aborted" not in line
+    assert len(log.of("closed")) == 1
 
 
 def test_an_error_in_the_body_is_logged_with_the_request_and_raised(log):

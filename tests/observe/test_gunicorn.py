@@ -13,6 +13,8 @@ from http.client import HTTPConnection
 
 import pytest
 
+from glassware.cli.server import WORKERS
+
 pytestmark = pytest.mark.processes
 
 APP = """
@@ -22,20 +24,19 @@ from glassware.observe.logging import configure, event
 
 logger = logging.getLogger("app")
 
-def stream(environ, start_response):
-    start_response("200 OK", [])
+def stream(environ):
     for number in range(50 if environ["PATH_INFO"] == "/long" else 3):
         event(logger, "chunk", number=number)
         yield b"x" * 65536
         time.sleep(0.01)
 
-def broken(environ, start_response):
-    start_response("200 OK", [])
+def broken(environ):
     yield b"x"
     raise RuntimeError("disk gone")
 
 def app(environ, start_response):
-    return (broken if environ["PATH_INFO"] == "/broken" else stream)(environ, start_response)
+    start_response("200 OK", [])
+    return (broken if environ["PATH_INFO"] == "/broken" else stream)(environ)
 
 app = Edge(app, "tasks")
 """
@@ -43,7 +44,7 @@ CONF = """
 import sys
 from glassware.observe.logging import configure
 
-worker_class, threads = "gthread", 4
+threads = 4
 control_socket_disable = True
 
 def on_starting(server):
@@ -51,8 +52,8 @@ def on_starting(server):
 """
 
 
-@pytest.fixture
-def server(tmp_path):
+@pytest.fixture(params=WORKERS)
+def server(tmp_path, request):
     (tmp_path / "streaming_app.py").write_text(APP)
     (tmp_path / "conf.py").write_text(CONF)
     out = tmp_path / "out"
@@ -64,6 +65,8 @@ def server(tmp_path):
                 "gunicorn",
                 "-c",
                 "conf.py",
+                "-k",
+                WORKERS[request.param],
                 "-b",
                 f"fd://{listener.fileno()}",
                 "streaming_app:app",

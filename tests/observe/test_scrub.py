@@ -188,6 +188,19 @@ def test_no_registered_value_gets_into_a_line(new_log, canaries, data):
     assert MARK not in log.text
 
 
+LEAVES = (
+    st.text() | st.integers() | st.floats() | st.sampled_from(["k=v", "Basic abcdefghij", "eyJ"])
+)
+
+
+@given(document=st.dictionaries(st.text() | st.just("token"), LEAVES | st.lists(LEAVES)))
+def test_where_one_look_finds_nothing_there_is_nothing_to_mask(document):
+    scrubber = Scrubber()
+    scrubber.register("eyJ1", "12345")
+    if scrubber.holds_nothing(document):
+        assert scrubber.value(document) == document
+
+
 def test_a_registered_number_is_masked_as_a_number_too():
     scrubber = Scrubber()
     scrubber.register("12345678")

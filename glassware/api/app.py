@@ -1,0 +1,61 @@
+"""Flask as a service needs it: the same answers with less of what no service has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from flask import Flask, Request, Response, request
+from flask.sessions import NullSession, SessionInterface
+from werkzeug.routing import MapAdapter
+from werkzeug.sansio.utils import get_host
+
+from glassware.observe.edge import MADE
+
+#: Which host a request names is always one of a few; a refusal is not remembered.
+host_of = lru_cache(256)(get_host)
+
+
+class NoSessions(SessionInterface):
+    """Nothing is kept between two requests of a caller."""
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        return self.make_null_session(app)
+
+
+class App(Flask):
+    """Flask without sessions, without coroutines, and with one look at the host of a request."""
+
+    session_interface = NoSessions()
+
+    def __init__(self, name: str, **settings: Any) -> None:
+        super().__init__(name, **settings)
+        self.after_request(note_made)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is: none of ours is a coroutine."""
+        return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Bind the routes to the request. Raises SecurityError for a host that is not ours."""
+        if request is None:
+            return super().create_url_adapter(None)
+        request.trusted_hosts = trusted = self.config["TRUSTED_HOSTS"]
+        given = request.environ.get("HTTP_HOST")
+        request.host = host_of(request.scheme, given, request.server, trusted)
+        return self.url_map.bind(
+            request.host,
+            request.root_path,
+            "",
+            request.scheme,
+            request.method,
+            request.path,
+            request.environ.get("QUERY_STRING"),
+        )
+
+
+def note_made(response: Response) -> Response:
+    """Tell the edge of a body that is no stream."""
+    request.environ[MADE] = response.is_sequence
+    return response
