@@ -14,7 +14,7 @@ test-deb: deb ## check the packages: lintian, and a second build that gives the 
 	@tools/test-deb $(SERVICE)
 
 system-test: deb ## boot a Debian machine: install, upgrade under load, cut its power ... (as root)
-	@tools/need apt-utils gnupg mmdebstrap systemd-container
+	@tools/need apt-utils gnupg mmdebstrap piuparts systemd-container
 	@$(timed) system-test tests/system/run
 
 .PHONY: deb wheelhouse test-deb system-test

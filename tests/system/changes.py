@@ -125,7 +125,9 @@ class Changes(Story):
 
         found = self.under_load(update)
         kept = [name for name in SERVICES if self.main_pid(name) == pids[name]]
-        require(not kept, f"not restarted: {kept}")
+        journal = ["journalctl", "--no-pager", "--lines=40", "-o", "short-precise"]
+        units = [f"--unit=glassware-{name}" for name in kept]
+        require(not kept, f"not restarted: {kept}\n{self.machine.run(*journal, *units).stdout}")
         return found
 
     def no_network(self) -> str:

@@ -41,7 +41,9 @@ def make_base(folder: Path) -> Path:
         shutil.rmtree(draft, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
+        command += ["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*"]
         subprocess.run([*command, SUITE, str(draft), MIRROR], check=True, timeout=600)
+        (draft / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
         (draft / "etc/hosts").write_text("127.0.0.1 localhost\n")
         (draft / "etc/apt/sources.list").unlink()
         # Started only by who needs it: it would make every boot slower.
