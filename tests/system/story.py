@@ -41,7 +41,7 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
     -addext 'subjectAltName=DNS:*.{DOMAIN}' -out {CERTIFICATE} \\
     -keyout {CERTIFICATE.with_name("privkey.pem")} 2>/dev/null
 rm /etc/nginx/sites-enabled/default
-cp /usr/share/doc/glassware/examples/glassware.conf /etc/nginx/sites-enabled/
+cp /usr/share/doc/glassware-common/examples/glassware.conf /etc/nginx/sites-enabled/
 """
 SCOPES = "tasks:read tasks:write tasks:admin users:read archives:write"
 SOURCE = "deb [signed-by=/etc/apt/glassware.gpg] file:/srv/apt ./\n"
