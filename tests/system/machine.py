@@ -12,7 +12,6 @@ from typing import Any
 from zlib import crc32
 
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 #: What the services need of Debian is in the root already: the machine has no network.
 PACKAGES = (
     "systemd,systemd-sysv,dbus,python3,libarchive13,nginx-light,curl,openssl,procps,postgresql"
@@ -42,7 +41,7 @@ def make_base(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
         command += ["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*"]
-        subprocess.run([*command, SUITE, str(draft), MIRROR], check=True, timeout=600)
+        subprocess.run([*command, SUITE, str(draft)], check=True, timeout=600)
         (draft / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
         (draft / "etc/hosts").write_text("127.0.0.1 localhost\n")
         (draft / "etc/apt/sources.list").unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from machine import ENVIRONMENT, MIRROR, SUITE, Failed, Machine
+from machine import ENVIRONMENT, SUITE, Failed, Machine
 from packages import Versions
 
 #: A new network namespace has its loopback device down, and the root has no ip command.
@@ -83,10 +83,10 @@ def plain_root(base: Path, folder: Path, versions: Versions) -> str:
 def piuparts(base: Path, folder: Path, versions: Versions) -> str:
     """Let Debian's own tool look for what an installation leaves behind. Raises Failed."""
     debs = sorted((folder / "apt/pool").glob(f"*_{versions.present}_*.deb"))
-    how = ["--existing-chroot", base, "--tmpdir", folder, "--no-upgrade-test", "--no-eatmydata"]
-    debian = ["--distribution", SUITE, "--mirror", f"{MIRROR} main"]
+    how = ["--existing-chroot", base, "--tmpdir", "/dev/shm", "--no-upgrade-test", "--no-eatmydata"]
+    how += ["--keep-sources-list", "--distribution", SUITE]
     done = subprocess.run(
-        ["piuparts", *how, *debian, *debs],
+        ["piuparts", *how, *debs],
         capture_output=True,
         text=True,
         timeout=300,

@@ -43,6 +43,13 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -su
 rm /etc/nginx/sites-enabled/default
 cp /usr/share/doc/glassware-common/examples/glassware.conf /etc/nginx/sites-enabled/
 """
+#: For the tour: archives fetches a file from this machine, people are known by their public URL.
+TOUR = {
+    "auth": "",
+    "tasks": f"[siblings]\nauth = https://auth.{DOMAIN}\n",
+    "archives": "[archives]\nallowed_sources = http://127.0.0.1:7009\n",
+}
+RESTART = "systemctl restart 'glassware-*.service'"
 SCOPES = "tasks:read tasks:write tasks:admin users:read archives:write"
 SOURCE = "deb [signed-by=/etc/apt/glassware.gpg] file:/srv/apt ./\n"
 APT = "apt-get -qq -y -o Dpkg::Use-Pty=0"
@@ -141,6 +148,19 @@ class Story:
         )
         ask("GET", "tasks", "/metrics", expect=404)
         return self.archive()
+
+    def tour(self) -> str:
+        """The tour of the suite, over TLS; it needs what only development tells and allows."""
+        for name, more in TOUR.items():
+            text = f"[service]\nmode = development\n{more}"
+            self.machine.write(f"/etc/glassware/{name}.d/tour.ini", text)
+        self.machine.shell(f"cp {CERTIFICATE} /etc/ssl/certs/ca-certificates.crt; {RESTART}")
+        self.machine.write("/root/tour.py", Path(__file__).with_name("tour.py").read_text())
+        python = "/usr/lib/glassware/archives/bin/python"
+        told = self.machine.run(python, "/root/tour.py", DOMAIN).stdout.strip().splitlines()[-1]
+        self.machine.shell(f"rm /etc/glassware/*.d/tour.ini; {RESTART}")
+        wait_until_ready(self.machine)
+        return told
 
     def make_client(self) -> dict[str, str]:
         """Return a new service account that may do all that is done here."""
