@@ -76,6 +76,8 @@ class WholeStory(Changes):
         self.machine.shell(f"{APT} purge 'glassware*'; systemctl daemon-reload; rm -rf /tmp/*")
         left = {path for path in self.files() - self.before if "glassware" in path}
         require(not left, f"left behind: {sorted(left)}")
-        units = self.machine.shell("systemctl list-units --state=loaded,active,failed --no-legend 'glassware*'")
+        units = self.machine.shell(
+            "systemctl list-units --state=loaded,active,failed --no-legend 'glassware*'"
+        )
         require(not units, f"left behind: {units}")
         return "nothing left"
