@@ -34,14 +34,14 @@ class Failed(Exception):
 
 def make_base(folder: Path) -> Path:
     """Return a Debian root with systemd in the folder, made once."""
-    base = folder / f"base-{SUITE}-{crc32(PACKAGES.encode()):x}"
+    command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
+    command += ["--dpkgopt=force-unsafe-io", SUITE]
+    base = folder / f"base-{crc32(repr(command).encode()):x}"
     if not base.exists():
         draft = folder / "base.draft"
         shutil.rmtree(draft, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
-        command += ["--dpkgopt=force-unsafe-io", "--dpkgopt=path-exclude=/usr/share/locale/*"]
-        subprocess.run([*command, SUITE, str(draft)], check=True, timeout=600)
+        subprocess.run([*command, str(draft)], check=True, timeout=600)
         (draft / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
         (draft / "etc/hosts").write_text("127.0.0.1 localhost\n")
         (draft / "etc/apt/sources.list").unlink()
