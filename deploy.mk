@@ -11,10 +11,10 @@ wheelhouse: ## fetch all that the packages hold, by the locks; building then nee
 
 test-deb: deb ## check the packages: lintian, and a second build that gives the same bytes
 	@tools/need lintian
-	@tools/test-deb
+	@tools/test-deb $(SERVICE)
 
 system-test: deb ## boot a Debian machine: install, upgrade under load, cut its power ... (as root)
-	@tools/need apt-utils gnupg mmdebstrap systemd-container
+	@tools/need apt-utils gnupg mmdebstrap piuparts systemd-container
 	@$(timed) system-test tests/system/run
 
 .PHONY: deb wheelhouse test-deb system-test

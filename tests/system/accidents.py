@@ -15,6 +15,7 @@ from story import APT, Story
 
 #: What the disk has left when the upgrade begins: less than one service unpacked.
 ROOM = 40 * 1024**2
+PIN = "Package: glassware*\nPin: version {version}\nPin-Priority: 1001\n"
 
 
 class Accidents:
@@ -38,6 +39,8 @@ class Accidents:
         machine.boot()
         story = Story(machine, self.versions)
         story.client, story.person = self.story.client, self.story.person
+        # Also for `apt -f install`: the one after it is broken.
+        machine.write("/etc/apt/preferences.d/next", PIN.format(version=self.versions.next))
         wait_until_ready(machine)
         return story
 

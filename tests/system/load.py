@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 CALLERS = 4
 TIMEOUT = 30.0
 #: Seconds between two requests of a caller: there must be time left for what is being tested.
-PAUSE = 0.01
+PAUSE = 0.03
 HOST = "tasks.glassware.example"
 CERTIFICATE = "/etc/letsencrypt/live/glassware.example/fullchain.pem"
 Connection = http.client.HTTPSConnection

@@ -9,11 +9,13 @@ import subprocess
 import time
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 #: What the services need of Debian is in the root already: the machine has no network.
-PACKAGES = "systemd,systemd-sysv,dbus,python3,libarchive13,nginx-light,curl,openssl,procps"
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,python3,libarchive13,nginx-light,curl,openssl,procps,postgresql"
+)
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "LC_ALL": "C.UTF-8",
@@ -32,15 +34,19 @@ class Failed(Exception):
 
 def make_base(folder: Path) -> Path:
     """Return a Debian root with systemd in the folder, made once."""
-    base = folder / f"base-{SUITE}"
+    command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
+    command += ["--dpkgopt=force-unsafe-io", SUITE]
+    base = folder / f"base-{crc32(repr(command).encode()):x}"
     if not base.exists():
         draft = folder / "base.draft"
         shutil.rmtree(draft, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
-        subprocess.run([*command, SUITE, str(draft), MIRROR], check=True, timeout=600)
+        subprocess.run([*command, str(draft)], check=True, timeout=600)
+        (draft / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
         (draft / "etc/hosts").write_text("127.0.0.1 localhost\n")
         (draft / "etc/apt/sources.list").unlink()
+        # Started only by who needs it: it would make every boot slower.
+        (draft / "etc/systemd/system/multi-user.target.wants/postgresql.service").unlink()
         draft.rename(base)
     return base
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from machine import ENVIRONMENT, Failed, Machine
+from machine import ENVIRONMENT, SUITE, Failed, Machine
 from packages import Versions
 
 #: A new network namespace has its loopback device down, and the root has no ip command.
@@ -78,3 +78,21 @@ def plain_root(base: Path, folder: Path, versions: Versions) -> str:
     if done.returncode:
         raise Failed(f"{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return "installed, served, upgraded, served, rolled back, served, purged"
+
+
+def piuparts(base: Path, folder: Path, versions: Versions) -> str:
+    """Let Debian's own tool look for what an installation leaves behind. Raises Failed."""
+    debs = sorted((folder / "apt/pool").glob(f"*_{versions.present}_*.deb"))
+    how = ["--existing-chroot", base, "--tmpdir", "/dev/shm", "--no-upgrade-test", "--no-eatmydata"]
+    how += ["--keep-sources-list", "--distribution", SUITE]
+    done = subprocess.run(
+        ["piuparts", *how, *debs],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if done.returncode:
+        told = [line for line in done.stdout.splitlines() if "ERROR" in line or "FAIL" in line]
+        raise Failed("\n".join([*told, done.stdout[-2000:]]))
+    return "piuparts: installed, removed, purged, nothing left"

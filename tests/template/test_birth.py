@@ -65,9 +65,10 @@ def test_alone_it_is_packaged_as_the_suites_services_are(births: Mapping[str, Pa
     debian, own = ROOT / "debian", births["long alone"] / "debian"
     templates = {path.name for path in (debian / "templates").iterdir()}
     assert {path.name for path in (own / "templates").iterdir()} == templates
-    for name in ("rules", "expand", "build-venv", "fix-records", "source/format"):
+    for name in ("rules", "expand", "build-venv", "commands", "fix-records", "source/format"):
         suites = (debian / name).read_text()
-        there = suites.replace("services/$service/", "").replace(" services/*", "")
+        there = suites.replace("services/$service/", "")
+        there = there.replace(" $(addprefix ./,$(wildcard services/*))", "")
         assert (own / name).read_text() == there
         assert "services/" not in there
         assert (own / name).stat().st_mode == (debian / name).stat().st_mode

@@ -18,7 +18,7 @@ from glassware.db import now
 from glassware.problems import ConflictProblem, NotFoundProblem, UnavailableProblem
 from glassware.testing import assert_problem
 from glassware_auth.domain.authority import Authority
-from glassware_auth.domain.keys import KeyRing
+from glassware_auth.domain.keys import KeyRing, key_pair
 from glassware_auth.models import SigningKey, db
 
 
@@ -276,3 +276,9 @@ def test_a_token_of_an_invented_key_is_refused(house):
     )
     headers = {"Authorization": f"Bearer {token}"}
     assert_problem(house.get("/users", headers=headers), 401)
+
+
+def test_no_kid_is_taken_for_an_option_when_it_is_typed():
+    kids = {key_pair("ES256")[1]["kid"] for _ in range(500)}
+    assert len(kids) == 500
+    assert not [kid for kid in kids if kid.startswith("-")]

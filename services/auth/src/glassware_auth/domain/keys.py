@@ -159,9 +159,7 @@ class KeyRing:
                 row.retires_at, row.drops_at = start, start + self.lifetime
 
     def _add(self, session: Session, rows: Rows, start: datetime) -> SigningKey:
-        private = MAKERS[self.algorithm]()
-        public = public_jwk("", self.algorithm, private.public_key())
-        public["kid"] = thumbprint(public)
+        private, public = key_pair(self.algorithm)
         pem = private.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
@@ -211,3 +209,13 @@ def chain(session: Session) -> Rows:
 
 def active(rows: Rows) -> SigningKey:
     return [row for row in rows if row.state(now()) == "active"][-1]
+
+
+def key_pair(algorithm: str) -> tuple[Any, dict[str, Any]]:
+    """Return a new private key and its public JWK, whose name no command takes for an option."""
+    while True:
+        private = MAKERS[algorithm]()
+        public = public_jwk("", algorithm, private.public_key())
+        public["kid"] = thumbprint(public)
+        if not public["kid"].startswith("-"):
+            return private, public
