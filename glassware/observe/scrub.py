@@ -73,7 +73,10 @@ _PATTERNS = (
 )
 
 # Text without any of these matches none of the patterns, which is most of it.
-_SUSPECT = re.compile(r"[=:'\"]|eyJ|-----BEGIN |bearer|basic", re.I)
+_MARKS = (
+    *("=", "'", '"', "://", "authorization", "cookie", "x-"),
+    *("eyj", "-----begin ", "bearer", "basic"),
+)
 
 _NUMBERS = frozenset({int, float})
 _MAX_DEPTH = 40
@@ -112,7 +115,7 @@ class Scrubber:
         """Return the text with the secrets in it masked."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        if _SUSPECT.search(text):
+        if _suspect(text):
             for pattern, replacement in _PATTERNS:
                 text = pattern.sub(replacement, text)
         return text
@@ -132,7 +135,7 @@ class Scrubber:
                     return False
                 texts += [key, str(item)]
         text = "\0".join(texts)
-        return not (_SUSPECT.search(text) or (self._known and self._known.search(text)))
+        return not (_suspect(text) or (self._known and self._known.search(text)))
 
     def value(self, data: object, trail: tuple[int, ...] = ()) -> Any:
         """Return the data as JSON can carry it, the secrets in it masked.
@@ -171,6 +174,12 @@ def as_text(data: object) -> str:
         return str.__str__(data) if isinstance(data, str) else str(data)
     except Exception as error:
         return f"<{type(data).__name__}: {type(error).__name__} when shown>"
+
+
+def _suspect(text: str) -> bool:
+    # Beyond ASCII there are letters that a pattern takes for others.
+    lowered = text.lower()
+    return not text.isascii() or any(mark in lowered for mark in _MARKS)
 
 
 def _is_json(number: float) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassware.observe.logging import event
-from glassware.observe.scrub import MASK, Scrubber, sensitive
+from glassware.observe.scrub import _PATTERNS, MASK, Scrubber, _suspect, sensitive
 
 MARK = "Zq9"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -186,6 +186,25 @@ def test_no_registered_value_gets_into_a_line(new_log, canaries, data):
     log.error("failed", exc_info=cause(canary))
     event(log, "happened", data=data.draw(around(st.just(whole))))
     assert MARK not in log.text
+
+
+PIECES = ["eyJ", "a" * 9, ".", "-", "x-", "key", "token", "Cookie", "ſecret", ":", "=", " ", "//"]
+PIECES += [
+    "authorization",
+    "Bearer",
+    "baSic",
+    "-----BEGIN ",
+    "PRIVATE KEY-----",
+    "@",
+    "'",
+    '"',
+    ",",
+]
+
+
+@given(text=st.lists(st.sampled_from(PIECES), max_size=9).map("".join))
+def test_where_no_mark_stands_no_pattern_finds_a_secret(text):
+    assert _suspect(text) or not any(pattern.search(text) for pattern, _ in _PATTERNS)
 
 
 LEAVES = (
