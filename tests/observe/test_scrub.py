@@ -212,7 +212,11 @@ LEAVES = (
 )
 
 
-@given(document=st.dictionaries(st.text() | st.just("token"), LEAVES | st.lists(LEAVES)))
+NAMES = st.text() | st.just("token")
+DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner))
+
+
+@given(document=st.dictionaries(NAMES, DATA))
 def test_where_one_look_finds_nothing_there_is_nothing_to_mask(document):
     scrubber = Scrubber()
     scrubber.register("eyJ1", "12345")
