@@ -78,7 +78,6 @@ _MARKS = (
     *("eyj", "-----begin ", "bearer", "basic"),
 )
 
-_NUMBERS = frozenset({int, float})
 _MAX_DEPTH = 40
 _CUT = "..."
 
@@ -173,7 +172,7 @@ def as_text(data: object) -> str:
 def _gathered(data: Any, texts: list[str], depth: int) -> bool:
     """Add the texts of plain data; return False for other data and for a key of a secret."""
     kind = type(data)
-    if kind is str or (kind in _NUMBERS and _is_json(data)):
+    if kind is str or (isinstance(data, int | float) and _is_json(data)):
         texts.append(str(data))
         return True
     if kind is dict and depth:
