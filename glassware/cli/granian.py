@@ -37,9 +37,12 @@ SERVER: Any = WSGIWorker
 class GranianWorker(Worker):
     """A process of gunicorn's whose requests granian serves."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.told = threading.Event()
+
     def run(self) -> None:
         """Serve until told to stop; then take nobody on, and answer those who are connected."""
-        self.told = threading.Event()
         running = [self.serve(number, each) for number, each in enumerate(self.sockets, 1)]
         while self.alive and self.ppid == os.getppid():
             self.notify()

@@ -73,9 +73,11 @@ _PATTERNS = (
 )
 
 # Text without any of these matches none of the patterns, which is most of it.
-_SUSPECT = re.compile(r"[=:'\"]|eyJ|-----BEGIN |bearer|basic", re.I)
+_MARKS = (
+    *("=", "'", '"', "@", "authorization", "cookie", "x-"),
+    *("eyj", "-----begin ", "bearer", "basic"),
+)
 
-_NUMBERS = frozenset({int, float})
 _MAX_DEPTH = 40
 _CUT = "..."
 
@@ -112,7 +114,7 @@ class Scrubber:
         """Return the text with the secrets in it masked."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
-        if _SUSPECT.search(text):
+        if _suspect(text):
             for pattern, replacement in _PATTERNS:
                 text = pattern.sub(replacement, text)
         return text
@@ -122,17 +124,11 @@ class Scrubber:
 
         True of most log lines. Where it is False, they may hold one or not.
         """
-        texts = []
-        for key, value in document.items():
-            if sensitive(key):
-                return False
-            items: Any = value if isinstance(value, list) else (value,)
-            for item in items:
-                if not (isinstance(item, str) or (type(item) in _NUMBERS and _is_json(item))):
-                    return False
-                texts += [key, str(item)]
+        texts: list[str] = []
+        if not _gathered(document, texts, _MAX_DEPTH):
+            return False
         text = "\0".join(texts)
-        return not (_SUSPECT.search(text) or (self._known and self._known.search(text)))
+        return not _suspect(text) and not any(look in text for look in self._registered)
 
     def value(self, data: object, trail: tuple[int, ...] = ()) -> Any:
         """Return the data as JSON can carry it, the secrets in it masked.
@@ -171,6 +167,33 @@ def as_text(data: object) -> str:
         return str.__str__(data) if isinstance(data, str) else str(data)
     except Exception as error:
         return f"<{type(data).__name__}: {type(error).__name__} when shown>"
+
+
+def _gathered(data: Any, texts: list[str], depth: int) -> bool:
+    """Add the texts of plain data; return False for other data and for a key of a secret."""
+    kind = type(data)
+    if kind is str or (isinstance(data, int | float) and _is_json(data)):
+        texts.append(str(data))
+        return True
+    if kind is dict and depth:
+        texts += filter(_is_text, data)
+        return all(
+            _is_text(key) and not sensitive(key) and _gathered(value, texts, depth - 1)
+            for key, value in data.items()
+        )
+    if kind is list and depth:
+        return all(_gathered(item, texts, depth - 1) for item in data)
+    return data is None
+
+
+def _is_text(data: object) -> bool:
+    return type(data) is str
+
+
+def _suspect(text: str) -> bool:
+    # Beyond ASCII there are letters that a pattern takes for others.
+    lowered = text.lower()
+    return not text.isascii() or any(mark in lowered for mark in _MARKS)
 
 
 def _is_json(number: float) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from glassware.observe.logging import event
-from glassware.observe.scrub import MASK, Scrubber, sensitive
+from glassware.observe.scrub import _PATTERNS, MASK, Scrubber, _suspect, sensitive
 
 MARK = "Zq9"
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -188,12 +188,35 @@ def test_no_registered_value_gets_into_a_line(new_log, canaries, data):
     assert MARK not in log.text
 
 
+PIECES = ["eyJ", "a" * 9, ".", "-", "x-", "key", "token", "Cookie", "ſecret", ":", "=", " ", "//"]
+PIECES += [
+    "authorization",
+    "Bearer",
+    "baSic",
+    "-----BEGIN ",
+    "PRIVATE KEY-----",
+    "@",
+    "'",
+    '"',
+    ",",
+]
+
+
+@given(text=st.lists(st.sampled_from(PIECES), max_size=9).map("".join))
+def test_where_no_mark_stands_no_pattern_finds_a_secret(text):
+    assert _suspect(text) or not any(pattern.search(text) for pattern, _ in _PATTERNS)
+
+
 LEAVES = (
     st.text() | st.integers() | st.floats() | st.sampled_from(["k=v", "Basic abcdefghij", "eyJ"])
 )
 
 
-@given(document=st.dictionaries(st.text() | st.just("token"), LEAVES | st.lists(LEAVES)))
+NAMES = st.text() | st.just("token")
+DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner))
+
+
+@given(document=st.dictionaries(NAMES, DATA))
 def test_where_one_look_finds_nothing_there_is_nothing_to_mask(document):
     scrubber = Scrubber()
     scrubber.register("eyJ1", "12345")
