@@ -56,6 +56,7 @@ class glassware::{service} (
   glassware::service {{ '{service}':
     settings => $settings,
     secrets  => $secrets,
+    worker   => {worker},
   }}
 }}
 """
@@ -130,7 +131,8 @@ def types(service: Service) -> Iterator[tuple[str, str]]:
     folder = f"glassware/types/{service.name}"
     yield f"{folder}/settings.pp", SETTINGS.format(sections=struct(blocks, "  "), **names)
     yield f"{folder}/secrets.pp", SECRETS.format(entries=struct(secrets, "  "), **names)
-    yield f"glassware/manifests/{service.name}.pp", CLASS.format(**names)
+    worker = "true" if service.jobs else "false"
+    yield f"glassware/manifests/{service.name}.pp", CLASS.format(worker=worker, **names)
 
 
 def site(text: str) -> str:

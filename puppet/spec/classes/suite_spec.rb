@@ -12,6 +12,11 @@ describe 'role::suite' do
     end
   end
 
+  it 'has a worker where there are jobs' do
+    is_expected.to contain_service('glassware-archives-worker.service').with(ensure: 'running', enable: true)
+    is_expected.not_to contain_service('glassware-tasks-worker.service')
+  end
+
   it 'has the databases before what migrates them' do
     %w[archives auth tasks].each do |service|
       is_expected.to contain_exec("the database #{service}").that_comes_before("Package[glassware-#{service}]")

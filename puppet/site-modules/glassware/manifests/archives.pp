@@ -14,5 +14,6 @@ class glassware::archives (
   glassware::service { 'archives':
     settings => $settings,
     secrets  => $secrets,
+    worker   => true,
   }
 }

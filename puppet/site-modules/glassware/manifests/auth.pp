@@ -14,5 +14,6 @@ class glassware::auth (
   glassware::service { 'auth':
     settings => $settings,
     secrets  => $secrets,
+    worker   => false,
   }
 }

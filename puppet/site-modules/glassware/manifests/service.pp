@@ -6,9 +6,12 @@
 #   Options by section.
 # @param secrets
 #   Files by the name of the option.
+# @param worker
+#   Whether it has jobs, which a process of its own does.
 define glassware::service (
   Hash[String, Hash[String, Data]] $settings,
   Sensitive[Hash[String, String]] $secrets,
+  Boolean $worker = false,
 ) {
   require glassware
 
@@ -55,7 +58,12 @@ define glassware::service (
     install_options => ['--allow-downgrades'],
   }
 
-  service { ["${package}.socket", "${package}.service"]:
+  $units = $worker ? {
+    true    => ['socket', 'service', 'worker'],
+    default => ['socket', 'service'],
+  }
+  $names = $units.map |$unit| { $unit ? { 'worker' => "${package}-worker.service", default => "${package}.${unit}" } }
+  service { $names:
     ensure  => running,
     enable  => true,
     require => Package[$package],
@@ -72,7 +80,7 @@ define glassware::service (
           systemctl reload-or-restart ${package}
       else
           systemctl restart ${package}
-      fi && mv ${marker}.new ${marker}
+      fi && systemctl try-restart '${package}-worker*' && mv ${marker}.new ${marker}
       | END
     unless   => "[ -e ${marker} ] && [ -z \"\$(find ${all} -newer ${marker})\" ]",
     provider => shell,

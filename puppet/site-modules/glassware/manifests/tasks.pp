@@ -14,5 +14,6 @@ class glassware::tasks (
   glassware::service { 'tasks':
     settings => $settings,
     secrets  => $secrets,
+    worker   => false,
   }
 }

@@ -7,6 +7,7 @@ type Glassware::Auth::Settings = Struct[{
     Optional['public_url'] => Glassware::Line,
   }],
   Optional['server']      => Struct[{
+    Optional['kind']          => Enum['gunicorn', 'granian'],
     Optional['workers']       => Integer[1],
     Optional['threads']       => Integer[1],
     Optional['trusted_hosts'] => Array[Glassware::Item, 1],
@@ -58,8 +59,9 @@ type Glassware::Auth::Settings = Struct[{
     Optional['keep'] => Variant[Integer[1], Float[1.0]],
   }],
   Optional['fast']        => Struct[{
-    Optional['tokens'] => Boolean,
-    Optional['reads']  => Boolean,
+    Optional['dispatch'] => Boolean,
+    Optional['tokens']   => Boolean,
+    Optional['reads']    => Boolean,
   }],
   Optional['jobs']        => Struct[{
     Optional['threads']   => Integer[1],
