@@ -35,6 +35,7 @@ class Shop:
             "jobs.poll": "0.02",
             **settings,
         }
+        self.apps: list[Any] = []
         self.app = self.another()
         self.queue = self.app.extensions["glassware"].jobs
         self.worker = Worker(self.app)
@@ -44,7 +45,8 @@ class Shop:
     def another(self) -> Any:
         """Return an app of its own, as another process would have."""
         transports = {"auth": self.issuer.transport}
-        return toys.service.create_app(self.settings, environ={}, transports=transports)
+        self.apps.append(toys.service.create_app(self.settings, environ={}, transports=transports))
+        return self.apps[-1]
 
     def headers(self, subject: str = "", **more: str) -> dict[str, str]:
         return {**self.issuer.headers(subject or self.me, "toys"), **more}
@@ -91,7 +93,8 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, cluster: Postgres) -> I
     with shop.app.app_context():
         toys.db.create_all()
     yield shop
-    with shop.app.app_context():
-        toys.db.close()
+    for app in shop.apps:
+        with app.app_context():
+            toys.db.close()
     if settings:
         cluster.drop(name)

@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
@@ -171,6 +172,17 @@ def test_row_37_and_38_it_has_a_package_and_a_hardened_unit(home: Path) -> None:
     assert "Type=notify" in unit
     hardening = (ROOT / "debian" / "common" / "hardening.conf").read_text()
     assert "ProtectSystem=strict" in hardening
+
+
+def test_row_39_puppet_takes_what_it_declares(service: Service) -> None:
+    """As `make puppet-types` writes it, once the service is in the suite."""
+    made = dict(runpy.run_path(str(ROOT / "tools" / "puppet.py"))["types"](service))
+    settings = made["glassware/types/notes/settings.pp"]
+    for option in service.declared():
+        section, _, name = option.name.partition(".")
+        if not option.secret and section == "paging":
+            assert f"Optional['{name}']" in settings
+    assert "glassware::service { 'notes':" in made["glassware/manifests/notes.pp"]
 
 
 def test_row_40_its_documentation_is_built(checkout: Checkout, home: Path, tmp_path: Path) -> None:
