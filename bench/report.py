@@ -81,6 +81,7 @@ def ratios(results: Results) -> dict[str, dict[str, float]]:
     return {
         kind: {name: round(one["cpu_ratio"], 2) for name, one in peers.items() if not is_ours(name)}
         for kind, peers in results.items()
+        if is_ours(next(iter(peers)))
     }
 
 
