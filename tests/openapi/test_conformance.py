@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import Any
 from uuid import uuid4
 
@@ -56,8 +55,12 @@ def served(app: Any) -> Any:
     """Return the app as a server runs it, which closes what it has sent; schemathesis does not."""
 
     def whole(environ: Any, start_response: Any) -> list[bytes]:
-        with closing(app(environ, start_response)) as body:
+        body = app(environ, start_response)
+        try:
             return [b"".join(body)]
+        finally:
+            if close := getattr(body, "close", None):
+                close()
 
     return whole
 
