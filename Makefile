@@ -12,6 +12,8 @@ timed := tools/timed
 pytest := $(bin)/python -m pytest
 # Tests that need no program but those that the lock brings.
 alone := not readers and not browser and not nginx and not puppet and not jenkins
+# Those that make services, which takes a while.
+made := tests/template tests/newborn
 readers := unzip libarchive-tools 7zip libxml2-utils
 python := bench cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
@@ -28,9 +30,16 @@ tour: setup ## walk through the main job on the running suite, or on one of its 
 
 ##@ Check
 
-test: setup ## check everything: style, types, layers, every test (two workers)
+test: setup ## style, types, layers, and the tests (but for those that are targets of their own)
 	@$(timed) lint $(MAKE) lint
-	@$(timed) tests $(pytest) -n 2 -m "$(alone)" --durations=5 --durations-min=1
+	@$(timed) tests $(pytest) -n 2 -m "$(alone) and not processes" $(made:%=--ignore=%) \
+		--durations=5 --durations-min=1
+
+test-processes: setup ## the suite as real processes: end to end, killed, stopped, restarted under load
+	@$(timed) processes $(pytest) -n 2 -m "$(alone) and processes"
+
+test-template: setup ## services that the template has just made, one for each kind of answers
+	@$(timed) template $(pytest) -n 2 $(made)
 
 test-postgres: setup ## every service's tests, and the suite's, on a private PostgreSQL
 	@$(timed) postgres env GLASSWARE_TEST_DATABASE=postgresql \
@@ -99,6 +108,6 @@ clean: ## remove what was built; .venv and the data under var/ stay
 help: ## this list
 	@awk -f tools/help.awk Makefile browser.mk deploy.mk puppet.mk jenkins.mk bench.mk
 
-.PHONY: run tour test test-media test-postgres test-nginx test-readers lint format coverage count docs setup lock clean help
+.PHONY: run tour test test-processes test-template test-media test-postgres test-nginx test-readers lint format coverage count docs setup lock clean help
 
 include browser.mk deploy.mk puppet.mk jenkins.mk bench.mk
