@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from glassware.jobs.worker import Worker
 from glassware.openapi import spec
 from glassware.testing import Mesh
 from glassware_archives.app import service as archives
@@ -51,6 +52,15 @@ class Suite:
         """Return what a browser is given."""
         accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         return self.call(name, "GET", path, headers={"Accept": accept, **headers})
+
+    def job(self) -> str:
+        """Return the id of a job that has built an archive."""
+        body = {"entries": [{"name": "a", "text": "a"}]}
+        headers = {**self.headers, "Prefer": "respond-async"}
+        job = self.call("archives", "POST", "/archives", headers=headers, json=body).json()
+        with self.apps["archives"].app_context():
+            assert Worker(self.apps["archives"]).step()
+        return str(job["url"].rpartition("/")[2])
 
     def task(self, title: str = "Write the minutes") -> Any:
         """Return a new task, its ETag as ``etag``."""

@@ -39,12 +39,15 @@ def items(suite: Suite) -> dict[str, Any]:
         headers=suite.headers,
         json={"client_id": f"c{uuid4().hex[:20]}", "scopes": []},
     ).json()
+    job = suite.job()
     person = suite.add(f"{uuid4().hex}@example.org")
     return {
         "/tasks/{id}": suite.task()["url"].rpartition("/")[2],
         "/clients/{id}": client["id"],
         "/clients/{id}/secret": client["id"],
         "/users/{id}": person.rpartition("/")[2],
+        "/jobs/{id}": job,
+        "/archives/{id}": job,
         "/problems/{slug}": "stale",
         "/static/{name}": "pages.css",
         "/schemas/{name}": "Problem.xsd",
