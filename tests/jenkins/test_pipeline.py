@@ -67,7 +67,7 @@ def test_main_publishes_and_deploys_when_it_is_told_to() -> None:
 
 def test_no_step_follows_one_that_failed(tmp_path: Path) -> None:
     file = tmp_path / "Jenkinsfile"
-    file.write_text(FILE.read_text().replace("make docs", "make no-such-target"))
+    file.write_text(FILE.read_text().replace("make test-processes", "make no-such-target"))
     code, steps = dry(file=file)
     assert code == 1
     assert steps == ["lint", "test", "no-such-target"]
