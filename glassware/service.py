@@ -137,7 +137,7 @@ class Service:
             app, (*SYSTEM, *DOCUMENTATION, *toys, *(JOBS if self.jobs else ()), *self.resources)
         )
         edge = Edge(app.wsgi_app, self.name, metrics=metrics)
-        app.wsgi_app = BehindProxies(edge, config["server.proxies"])  # type: ignore[method-assign]
+        vars(app)["wsgi_app"] = BehindProxies(edge, config["server.proxies"])
         return app
 
     def attach_database(

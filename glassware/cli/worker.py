@@ -6,8 +6,8 @@ import signal
 from typing import Any
 
 import click
-from flask import Flask, current_app
-from flask.cli import with_appcontext
+from flask import current_app
+from flask.cli import ScriptInfo, with_appcontext
 
 from glassware.cli import logs
 from glassware.jobs.worker import Worker
@@ -25,7 +25,7 @@ def worker(once: bool) -> None:
     here = current_app.extensions["glassware"]
     if here.jobs is None:
         raise click.ClickException(f"The {here.service} service has no jobs.")
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = click.get_current_context().ensure_object(ScriptInfo).load_app()
     logs.tell(app)
     doing = Worker(app)
 

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from prometheus_client.core import GaugeMetricFamily
@@ -33,55 +33,56 @@ class Metrics:
         from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self.registry = CollectorRegistry()
+        own: Any = {"registry": self.registry}
         self.requests = Histogram(
             "http_request_duration_seconds",
             "Requests by method, route and status.",
             ("method", "route", "status"),
             buckets=BUCKETS,
-            registry=self.registry,
+            **own,
         )
         self.in_progress = Gauge(
             "http_requests_in_progress",
             "Requests that are being answered.",
             multiprocess_mode="livesum",
-            registry=self.registry,
+            **own,
         )
         self.sent = Counter(
             "http_response_bytes",
             "Bytes of bodies sent.",
-            registry=self.registry,
+            **own,
         )
         self.calls = Histogram(
             "client_request_duration_seconds",
             "Calls to neighbours by status; 'error' where none came.",
             ("service", "status"),
             buckets=BUCKETS,
-            registry=self.registry,
+            **own,
         )
         self.refused = Counter(
             "client_refused",
             "Calls to neighbours that were not sent, since the neighbour failed time and again.",
             ("service",),
-            registry=self.registry,
+            **own,
         )
         self.broken = Gauge(
             "client_circuit_open",
             "Whether calls to the neighbour are held back.",
             ("service",),
             multiprocess_mode="livemax",
-            registry=self.registry,
+            **own,
         )
         self.limit_failures = Counter(
             "rate_limit_failures",
             "Requests let in uncounted, since the store of the rate limits did not answer.",
-            registry=self.registry,
+            **own,
         )
 
         self.database_errors = Counter(
             "database_errors",
             "Requests answered by a 503, since the database did not do its part.",
             ("error",),
-            registry=self.registry,
+            **own,
         )
         for error in ("OperationalError", "TimeoutError"):
             self.database_errors.labels(error)  # a rate cannot be told before there is a zero

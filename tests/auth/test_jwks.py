@@ -177,7 +177,7 @@ def garbage(server: Server) -> dict[str, Callable[[BaseHTTPRequestHandler], None
     }
 
 
-@pytest.mark.parametrize("kind", list(garbage(None)))  # type: ignore[arg-type]
+@pytest.mark.parametrize("kind", list(garbage(None)))
 def test_keys_once_seen_outlive_any_answer(server: Server, make: Make, kind: str) -> None:
     clock = Clock()
     keys = make(patience=5.0, clock=clock)

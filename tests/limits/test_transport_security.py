@@ -16,7 +16,7 @@ def app() -> Flask:
     app = Flask("bare")
     secure(app)
     edge = BehindProxies(app.wsgi_app, Networks.of(["10.0.0.0/8"]))
-    app.wsgi_app = edge  # type: ignore[method-assign]
+    app.wsgi_app = edge
     return app
 
 

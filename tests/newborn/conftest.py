@@ -63,7 +63,7 @@ class Newborn:
 
     def close(self) -> None:
         with self.app.app_context():
-            self.service.database.close()  # type: ignore[union-attr]
+            self.service.database.close()
 
 
 @pytest.fixture(scope="session")

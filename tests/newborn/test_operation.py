@@ -74,7 +74,7 @@ def test_row_23_spans_for_a_collector(newborn: Newborn, log: io.StringIO) -> Non
     spans: list[object] = []
     handler = tracing.export("notes", "1", "http://127.0.0.1:9/v1/traces")
     try:
-        handler.sender.on_end = spans.append  # type: ignore[method-assign]
+        handler.sender.on_end = spans.append
         newborn.get("/notes", traceparent=f"00-{'a' * 32}-{'b' * 16}-01")
     finally:
         tracing.logging.getLogger().removeHandler(handler)
@@ -136,7 +136,7 @@ def test_row_31_jobs_are_a_class_and_a_function(service: Service, newborn: Newbo
     from glassware.jobs import JobRow, Jobs, Run, job
     from glassware.jobs.worker import Worker
 
-    class Job(JobRow, service.database.Model):  # type: ignore[name-defined, union-attr]
+    class Job(JobRow, service.database.Model):
         """Something to be done."""
 
     @job()
@@ -148,14 +148,14 @@ def test_row_31_jobs_are_a_class_and_a_function(service: Service, newborn: Newbo
         newborn.settings, environ={}, transports={"auth": newborn.issuer.transport}
     )
     with app.app_context():
-        service.database.create_all()  # type: ignore[union-attr]
+        service.database.create_all()
         from glassware.auth import Principal
 
         shout.later(Principal(newborn.me), word="a")
-        service.database.session.commit()  # type: ignore[union-attr]
+        service.database.session.commit()
         assert Worker(app).step()
         assert app.extensions["glassware"].jobs.counts() == {("shout", "done"): 1}
-        service.database.close()  # type: ignore[union-attr]
+        service.database.close()
 
 
 def test_row_34_and_35_its_tests_types_and_style_hold(checkout: Checkout, home: Path) -> None:

@@ -56,11 +56,11 @@ def mutant(app: Flask, route: str, path: str) -> Iterator[None]:
         start_response(status, headers.to_wsgi_list())
         return [xml.dumps(document) if media == "xml" else json.dumps(document)]
 
-    app.wsgi_app = mutated  # type: ignore[method-assign]
+    app.wsgi_app = mutated
     try:
         yield
     finally:
-        app.wsgi_app = sound  # type: ignore[method-assign]
+        app.wsgi_app = sound
 
 
 def answered(mesh: Mesh, name: str, url: str, **headers: str) -> Any:
