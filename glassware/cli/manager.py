@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 VERBS = {
     "backup": ("glassware.cli.backup", "Write the database to FILE."),
     "check": ("glassware.cli.verbs", "Check that the service could serve."),
+    "clean": ("glassware.cli.clean", "Delete what has expired."),
     "config": ("glassware.cli.verbs", "The configuration: what holds, and where it comes from."),
     "contract": (
         "glassware.cli.contract",

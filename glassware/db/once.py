@@ -25,6 +25,8 @@ from glassware.db.types import Instant, now
 
 #: Rows that are swept out when one is added, so that no table outgrows its use.
 SWEPT = 10
+#: Rows that are swept out in one transaction where all of them are.
+PORTION = 1000
 
 
 def answers_table(metadata: MetaData) -> Table:
@@ -52,11 +54,33 @@ def once_table(name: str, metadata: MetaData, *columns: Column[Any]) -> Table:
     )
 
 
-def sweep(connection: Any, table: Table) -> None:
-    """Delete some rows whose time is over; those that somebody is deleting already are left."""
-    old = select(table.c.digest).where(table.c.expires_at <= now()).limit(SWEPT)
+def sweep(connection: Any, table: Table, most: int = SWEPT) -> int:
+    """Delete some rows whose time is over, and return how many they were.
+
+    Those that somebody is deleting already are left.
+    """
+    (key,) = table.primary_key
+    old = select(key).where(table.c.expires_at <= now()).limit(most)
     some = old.with_for_update(skip_locked=True).scalar_subquery()
-    connection.execute(delete(table).where(table.c.digest.in_(some)))
+    deleted: int = connection.execute(delete(table).where(key.in_(some))).rowcount
+    return deleted
+
+
+def sweep_out(engine: Engine, metadata: MetaData) -> dict[str, int]:
+    """Delete all rows whose time is over, from every table that has ``expires_at``.
+
+    Returns how many of each table they were. No transaction is long: writers wait for none.
+    """
+    found = {}
+    for table in metadata.sorted_tables:
+        if "expires_at" in table.c:
+            count, deleted = 0, PORTION
+            while deleted == PORTION:
+                with engine.begin() as connection:
+                    deleted = sweep(connection, table, PORTION)
+                count += deleted
+            found[table.name] = count
+    return found
 
 
 def spend(engine: Engine, nonces: Table, digest: str, until: datetime) -> bool:

@@ -123,6 +123,13 @@ def test_check_fails_before_the_migrations_and_names_the_way_out(manage: Manage)
     assert after.returncode == 0, after.stdout + after.stderr
 
 
+def test_clean_says_what_it_deleted(manage: Manage) -> None:
+    assert manage("auth", "db", "upgrade").returncode == 0
+    cleaned = manage("auth", "clean")
+    assert cleaned.returncode == 0, cleaned.stdout + cleaned.stderr
+    assert "families: 0 deleted\n" in cleaned.stdout
+
+
 def test_config_sample_is_a_configuration(manage: Manage, tmp_path: Path) -> None:
     from configparser import ConfigParser
 

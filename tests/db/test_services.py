@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import flask_migrate
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import insert, inspect, select
 
+from glassware.db import now
 from glassware.db.drift import drift
+from glassware.db.once import PORTION, sweep_out
 from glassware.db.standing import newest
 from glassware.testing import Mesh
 
@@ -72,6 +75,25 @@ def test_a_migration_leaves_no_setting_of_its_own_behind(database: Any) -> None:
     }[database.engine.dialect.name]
     with database.engine.connect() as connection:
         assert connection.exec_driver_sql(question).scalar() == answer
+
+
+def test_all_that_is_over_is_swept_out_and_nothing_else(database: Any) -> None:
+    moment = now()
+    rows = [
+        {"digest": str(number), "expires_at": moment + timedelta(seconds=number - PORTION - 5)}
+        for number in range(PORTION + 100)
+    ]
+    nonces = database.metadata.tables["nonces"]
+    with database.engine.begin() as connection:
+        connection.execute(insert(nonces), rows)
+    found = sweep_out(database.engine, database.metadata)
+    assert found.pop("nonces") >= PORTION + 5
+    assert found == dict.fromkeys(found, 0)
+    assert "idempotency_keys" in found
+    with database.engine.connect() as connection:
+        left = set(connection.scalars(select(nonces.c.digest)))
+    assert {str(number) for number in range(PORTION + 60, PORTION + 100)} <= left
+    assert not left & {str(number) for number in range(PORTION + 5)}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=PACKAGES)

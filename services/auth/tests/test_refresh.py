@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from glassware.db import now
+from glassware.db.once import sweep_out
 from glassware.problems import UnauthorizedProblem
 from glassware_auth.domain import families
 from glassware_auth.models import Family, db
@@ -234,3 +235,16 @@ def test_a_token_says_which_session_and_generation_it_is(identifier, generation)
 def test_any_text_is_refused_and_never_a_fault(text):
     with pytest.raises(UnauthorizedProblem):
         families.read(CONFIG, text)
+
+
+def test_sessions_of_those_who_never_come_back_end_too(house, person, token):
+    stays = house.login(house.person(token=False)).json["refresh_token"]
+    with house.app.app_context():
+        for family in db.session.scalars(select(Family)):
+            if str(family.user_id) == person.subject:
+                family.expires_at = now()
+        db.session.commit()
+        sweep_out(db.engine, db.metadata)
+    assert sessions(house, person) == 0
+    assert_refused(house.refresh(token))
+    assert house.refresh(stays).status_code == 200
