@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -86,6 +89,54 @@ def test_every_version_stays_and_the_index_is_signed(release: Release) -> None:
     assert "Version: 1.1\n" in release.index()
     key, signed = release.repository / "archive-key.gpg", release.repository / "InRelease"
     assert release.run("gpgv", "--keyring", key, signed).returncode == 0
+
+
+def test_who_reads_meanwhile_finds_what_the_signature_names(release: Release) -> None:
+    release.build("tasks", "1.0")
+    release.sign()
+    assert release.publish().returncode == 0
+    over, seen, wrong = threading.Event(), set(), []
+
+    def read() -> None:
+        while not over.is_set():
+            index = (release.repository / "InRelease").read_text()
+            digest = re.search(r"SHA256:\n (\w{64}) +\d+ Packages\n", index)[1]
+            named = release.repository / "by-hash/SHA256" / digest
+            if not named.exists() or sha256(named.read_bytes()).hexdigest() != digest:
+                wrong.append(digest)
+            seen.add(digest)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for version in ("1.1", "1.2", "1.3"):
+        release.build("tasks", version)
+        release.sign()
+        assert release.publish().returncode == 0
+    over.set()
+    reader.join()
+    assert not wrong
+    assert len(seen) > 1
+
+
+def test_apt_believes_the_index_and_finds_each_version(release: Release, tmp_path: Path) -> None:
+    for version in ("1.0", "1.1"):
+        release.build("tasks", version)
+    release.sign()
+    assert release.publish().returncode == 0
+    root = tmp_path / "root"
+    for name in ("etc/apt/preferences.d", "state/lists/partial", "cache/archives/partial"):
+        (root / name).mkdir(parents=True)
+    source = f"deb [signed-by={release.repository}/archive-key.gpg] file:{release.repository} ./\n"
+    (root / "sources").write_text(source)
+    (root / "status").touch()
+    places = {"etc::sourcelist": "sources", "etc::sourceparts": "-", "etc": "etc/apt",
+              "state": "state", "cache": "cache", "state::status": "status"}  # fmt: skip
+    where = [f"-oDir::{name}={root / place}" for name, place in places.items()]
+    apt = [*where, "-oAPT::Sandbox::User=root"]
+    updated = release.run("apt-get", *apt, "-qq", "--error-on=any", "update", check=False)
+    assert updated.returncode == 0, updated.stderr
+    found = release.run("apt-cache", *apt, "madison", "glassware-tasks").stdout
+    assert [line.split(" | ")[1].strip() for line in found.splitlines()] == ["1.1", "1.0"]
 
 
 def test_a_version_is_published_once(release: Release) -> None:
