@@ -24,7 +24,7 @@ from people import (
     wait_until_ready,
 )
 
-UNITS = [f"glassware-{name}{kind}" for name in SERVICES for kind in ("", "-migrate")]
+UNITS = [f"glassware-{name}{kind}" for name in SERVICES for kind in ("", "-clean", "-migrate")]
 UNITS.append("glassware-archives-worker")
 #: The most that a unit may be exposed, in tenths, as systemd-analyze counts it.
 EXPOSURE, EXPOSURE_WITHOUT_NETWORK = 12, 6

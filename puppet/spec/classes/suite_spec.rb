@@ -12,6 +12,12 @@ describe 'role::suite' do
     end
   end
 
+  it 'has what has expired deleted' do
+    %w[archives auth tasks].each do |service|
+      is_expected.to contain_service("glassware-#{service}-clean.timer").with(ensure: 'running', enable: true)
+    end
+  end
+
   it 'has a worker where there are jobs' do
     is_expected.to contain_service('glassware-archives-worker.service').with(ensure: 'running', enable: true)
     is_expected.not_to contain_service('glassware-tasks-worker.service')

@@ -58,12 +58,11 @@ define glassware::service (
     install_options => ['--allow-downgrades'],
   }
 
-  $units = $worker ? {
-    true    => ['socket', 'service', 'worker'],
-    default => ['socket', 'service'],
+  $worker_units = $worker ? {
+    true    => ["${package}-worker.service"],
+    default => [],
   }
-  $names = $units.map |$unit| { $unit ? { 'worker' => "${package}-worker.service", default => "${package}.${unit}" } }
-  service { $names:
+  service { ["${package}.socket", "${package}.service", "${package}-clean.timer"] + $worker_units:
     ensure  => running,
     enable  => true,
     require => Package[$package],
