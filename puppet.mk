@@ -11,7 +11,7 @@ test-puppet: setup ## check puppet/: syntax, style, catalogues, reference, r10k
 	@$(timed) settings $(pytest) -q -m puppet tests/puppet
 
 test-puppet-apply: deb ## one puppet apply on a bare Debian machine; again; after drift; when sick (as root)
-	@tools/need apt-utils gnupg mmdebstrap openssl systemd-container
+	@tools/need apt-utils gnupg mmdebstrap openssh-client openssl systemd-container
 	@$(timed) apply tests/puppet/apply
 
 .PHONY: puppet-types test-puppet test-puppet-apply

@@ -8,11 +8,11 @@ import subprocess
 from pathlib import Path
 from zlib import crc32
 
-from machine import MIRROR, SUITE
+from machine import SUITE
 
 ROOT = Path(__file__).resolve().parents[2]
-#: All that is there before Puppet runs.
-PACKAGES = "systemd,systemd-sysv,dbus,puppet-agent"
+#: All that is there before Puppet runs; `make deploy` comes by ssh.
+PACKAGES = "systemd,systemd-sysv,dbus,openssh-server,puppet-agent"
 #: What Puppet installs of Debian's; the machine has no network, so it gets them from a folder.
 WANTED = "nginx postgresql-15 curl python3.11 libarchive13"
 KEY = "Glassware apply test"
@@ -35,7 +35,7 @@ def make_base(folder: Path) -> Path:
         command = ["mmdebstrap", "--variant=minbase", "--quiet", f"--include={PACKAGES}"]
         command += ["--dpkgopt=force-unsafe-io"]
         command += [f"--customize-hook={hook}" for hook in hooks]
-        subprocess.run([*command, SUITE, str(draft), MIRROR], check=True, timeout=600)
+        subprocess.run([*command, SUITE, str(draft)], check=True, timeout=600)
         (debian / "archives").rename(debian / "pool")
         (draft / "etc/apt/sources.list").unlink()
         (draft / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
