@@ -95,11 +95,16 @@ def prepare_successor(arbiter: Any) -> None:
 
 
 def take_over(worker: Any) -> None:
-    """Lead in place of the program that this one replaces, now that a worker can serve.
+    """Lead in place of the program that this one replaces, once the last of its workers can serve.
 
     The old one finishes its requests. Had this one failed before, the old one would just go on.
     """
-    if old := os.environ.get("GUNICORN_PID"):
+    old = os.environ.get("GUNICORN_PID")
+    if not old:
+        return
+    # Finds the database and the keys now, not while the first caller waits.
+    worker.wsgi.extensions["glassware"].checks.ready()
+    if worker.age >= worker.cfg.workers:
         sd_notify(f"MAINPID={worker.ppid}", worker.log)
         with suppress(ProcessLookupError):
             os.kill(int(old), signal.SIGTERM)
