@@ -104,40 +104,64 @@ class Changes(Story):
         return found
 
     def crash(self) -> str:
-        """A process that took over, and then dies, is started again."""
+        """A process that took over, and then dies, is started again.
+
+        A new Python that comes while it starts is not overlooked.
+        """
         pid = self.main_pid("tasks")
         self.machine.run("kill", "-9", pid)
         deadline = time.monotonic() + 20
-        while self.main_pid("tasks") in (pid, "0", ""):
+        while (again := self.main_pid("tasks")) in (pid, "0", ""):
             require(time.monotonic() < deadline, "it was not started again")
-            time.sleep(0.1)
+            time.sleep(0.02)
+        told = self.update_python("glassware-tasks")
+        kept = self.main_pid("tasks") == again
+        require(not kept, f"not restarted: {told}\n{self.journal(['tasks'])}")
         wait_until_ready(self.machine)
-        return "SIGKILL, started again"
+        return "SIGKILL, started again; and again by a new Python"
+
+    def update_python(self, *which: str) -> str:
+        """Do what dpkg does when Python is replaced, for some packages or for all."""
+        python = self.machine.run("readlink", "-e", "/usr/bin/python3").stdout.strip()
+        told = self.machine.run(
+            "dpkg-trigger", "--by-package=libpython3-stdlib", "--no-await", python
+        ).stdout
+        return told + self.machine.run("dpkg", "--triggers-only", *(which or ("--pending",))).stdout
 
     def new_interpreter(self) -> Load:
         """A security update of Python restarts the services."""
         pids = {name: self.main_pid(name) for name in SERVICES}
-        python = self.machine.run("readlink", "-e", "/usr/bin/python3").stdout.strip()
-
         told: list[str] = []
-
-        def update() -> None:
-            run = self.machine.run
-            told.append(
-                run("dpkg-trigger", "--by-package=libpython3-stdlib", "--no-await", python).stdout
-            )
-            told.append(run("dpkg", "--triggers-only", "--pending").stdout)
-
-        found = self.under_load(update)
+        found = self.under_load(lambda: told.append(self.update_python()))
         kept = [name for name in SERVICES if self.main_pid(name) == pids[name]]
         require(not kept, f"not restarted: {pids} {kept} {told}\n{self.journal(kept)}")
         return found
 
     def journal(self, services: list[str]) -> str:
-        """Return the last lines of the services' journals that tell of no request."""
+        """Return the state of the services, and what their journals last told but for requests."""
+        states = "ActiveState,SubState,MainPID,NRestarts,StateChangeTimestamp"
         units = " ".join(f"--unit=glassware-{name}" for name in services)
         read = f"journalctl --no-pager --lines=3000 -o short-precise {units}"
-        return self.machine.shell(f"{read} | grep -v glassware.access | tail -n 40")
+        told = f"{read} | grep -v -e glassware.access -e neighbour_called | tail -n 40"
+        names = " ".join(f"glassware-{name}" for name in services)
+        return self.machine.shell(f"date +%T.%N; systemctl show -p {states} {names}; {told}")
+
+    def log_file(self) -> str:
+        """A log that is kept in a file is rotated, and goes on in the new one."""
+        folder, log = "/etc/systemd/system/glassware-tasks.service.d", "/var/log/glassware"
+        example = "/usr/share/doc/glassware-common/examples/log-file.conf"
+        restart = "systemctl daemon-reload; systemctl restart glassware-tasks"
+        self.machine.shell(f"mkdir -p {folder}; cp {example} {folder}/; {restart}")
+        counts = []
+        for _ in range(2):
+            self.caller.ask("GET", "tasks", "/in-the-file", expect=404)
+            self.machine.run("logrotate", "--force", "/etc/logrotate.d/glassware-common")
+            rotated = f"zcat {log}/glassware-tasks.log.1.gz | grep -c in-the-file"
+            counts.append(self.machine.shell(rotated))
+        require(counts == ["1", "1"], f"the rotated logs have {counts} lines of the requests")
+        self.machine.shell(f"rm -r {folder}; {restart}")
+        wait_until_ready(self.machine)
+        return "two rotations, each request in its file"
 
     def no_network(self) -> str:
         """auth on PostgreSQL, by two roles, with no password and no network at all."""

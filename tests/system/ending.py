@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from changes import Changes
 from people import SERVICES, facts, require, wait_until_ready
 from story import APT
@@ -37,9 +39,10 @@ class WholeStory(Changes):
             require(count == "0", f"{count} times a secret in: {place}")
         for name in SERVICES:
             found = self.readable(name)
-            own = f"/run/credentials/glassware-{name}.service/"
+            units = ("", "-worker")
+            own = {f"/run/credentials/glassware-{name}{unit}.service" for unit in units}
             require(found, f"{name} cannot read its own secret, so the search found nothing")
-            require(all(path.startswith(own) for path in found), f"{name} may read {found}")
+            require({str(Path(path).parent) for path in found} <= own, f"{name} may read {found}")
         left = self.machine.shell("find /run/glassware -mindepth 1 ! -name '*.sock'")
         require(not left, f"left behind: {left}")
         return f"{len(PLACES)} places and {len(SERVICES)} users' files"
