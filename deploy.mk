@@ -13,8 +13,15 @@ test-deb: deb ## check the packages: lintian, and a second build that gives the 
 	@tools/need lintian
 	@tools/test-deb $(SERVICE)
 
-system-test: deb ## boot a Debian machine: install, upgrade under load, cut its power ... (as root)
-	@tools/need apt-utils gnupg mmdebstrap piuparts systemd-container
-	@$(timed) system-test tests/system/run
+# Of another Debian than 12: make system-test SUITE=trixie
+SUITE ?= bookworm
 
-.PHONY: deb wheelhouse test-deb system-test
+system-test: $(if $(filter bookworm,$(SUITE)),deb,deb-in) ## boot a Debian machine: install, upgrade under load, cut its power ... (as root)
+	@tools/need apt-utils gnupg mmdebstrap piuparts systemd-container
+	@$(timed) system-test env SUITE=$(SUITE) tests/system/run
+
+deb-in:
+	@tools/need mmdebstrap python3-pip systemd-container
+	@$(timed) "deb $(SUITE)" tools/deb-in $(SUITE)
+
+.PHONY: deb deb-in wheelhouse test-deb system-test

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 CALLERS = 4
 TIMEOUT = 30.0
 #: Seconds between two requests of a caller: there must be time left for what is being tested.
-PAUSE = 0.03
+PAUSE = 0.06
 HOST = "tasks.glassware.example"
 CERTIFICATE = "/etc/letsencrypt/live/glassware.example/fullchain.pem"
 Connection = http.client.HTTPSConnection
@@ -33,7 +33,7 @@ class Tally:
 
     sent: int = 0
     failed: int = 0
-    longest: float = 0.0
+    slowest: list[tuple[float, str, str]] = field(default_factory=list)
     written: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
 
@@ -43,7 +43,7 @@ def ask(
 ) -> None:
     """Send one request and note its outcome."""
     good = 201 if method == "POST" else 200
-    began = time.monotonic()
+    began, moment = time.monotonic(), time.strftime("%T")
     try:
         connection.request(method, path, body=body, headers=headers)
         answer = connection.getresponse()
@@ -57,7 +57,7 @@ def ask(
     tally.failed += not ok
     tally.written += ok and method == "POST"
     tally.outcomes[outcome] += 1
-    tally.longest = max(tally.longest, time.monotonic() - began)
+    tally.slowest = sorted([*tally.slowest, (time.monotonic() - began, outcome, moment)])[-3:]
 
 
 def call(tally: Tally, stop: threading.Event, token: str, person: str, every: int) -> None:
@@ -93,7 +93,7 @@ def main(token: str, person: str, kind: str = "") -> None:
         "sent": sum(tally.sent for tally in tallies),
         "failed": sum(tally.failed for tally in tallies),
         "written": sum(tally.written for tally in tallies),
-        "longest": max(tally.longest for tally in tallies),
+        "slowest": sorted(each for tally in tallies for each in tally.slowest)[-3:],
         "outcomes": outcomes,
     }
     print(json.dumps(document), flush=True)

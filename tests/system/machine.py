@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-SUITE = "bookworm"
+SUITE = os.environ.get("SUITE", "bookworm")
 #: What the services need of Debian is in the root already: the machine has no network.
 PACKAGES = (
-    "systemd,systemd-sysv,dbus,python3,libarchive13,nginx-light,curl,openssl,procps,postgresql"
+    "systemd,systemd-sysv,dbus,python3,libarchive13,nginx-light,curl,openssl,procps,postgresql,"
+    "logrotate"
 )
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",

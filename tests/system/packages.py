@@ -6,11 +6,15 @@ import os
 import re
 import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from machine import SUITE
+
 ROOT = Path(__file__).resolve().parents[2]
+DEBS = ROOT / ("build/debs" if SUITE == "bookworm" else f"build/{SUITE}/debs")
 KEY = "Glassware system test"
 
 MIGRATION = """\
@@ -86,10 +90,13 @@ def make_all(folder: Path) -> Versions:
     pool = folder / "apt/pool"
     shutil.rmtree(folder / "apt", ignore_errors=True)
     pool.mkdir(parents=True)
-    for deb in (ROOT / "build/debs").glob(f"*_{names.present}_*.deb"):
+    made = []
+    for deb in DEBS.glob(f"*_{names.present}_*.deb"):
         shutil.copy2(deb, pool)
         table = TABLES.get(deb.name.partition("_")[0])
-        remake(deb, pool, names.next, ADDITION.format(table=table) if table else "")
+        made.append((deb, pool, names.next, ADDITION.format(table=table) if table else ""))
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(lambda each: remake(*each), made))
     for name, body in (("tasks", BREAKAGE), ("common", "")):
         remake(next(pool.glob(f"glassware-{name}_{names.next}_*")), pool, names.broken, body)
     sign(folder)
