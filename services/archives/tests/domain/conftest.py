@@ -10,6 +10,7 @@ import sys
 import tarfile
 import zipfile
 import zlib
+from base64 import b64decode
 from collections.abc import Callable
 from xml.etree import ElementTree
 
@@ -52,7 +53,9 @@ def by_heap(data: bytes) -> list[tuple[str, bytes]]:
 
     def walk(node: ElementTree.Element, folder: str) -> None:
         for file in node.findall("file"):
-            name = folder + file.findtext("name", "")
+            label = file.find("name")
+            base64 = label.get("enctype") == "base64"
+            name = folder + (b64decode(label.text).decode() if base64 else label.text)
             if file.findtext("type") == "file":
                 place = [int(file.findtext(f"data/{key}", "0")) for key in ("offset", "length")]
                 content = data[heap + place[0] : heap + sum(place)]
