@@ -6,6 +6,7 @@ from glassware.client.addresses import BlockedAddressProblem
 from glassware.client.answers import Answer
 from glassware.client.client import Client, Reply
 from glassware.client.guard import OutsideClient, outside_client
+from glassware.client.transports.tether import Tether
 
 __all__ = [
     "Answer",
@@ -13,5 +14,6 @@ __all__ = [
     "Client",
     "OutsideClient",
     "Reply",
+    "Tether",
     "outside_client",
 ]

@@ -20,6 +20,8 @@ from typing import Any, Self
 import httpcore2
 import httpx2
 
+from glassware.client.transports.tether import tied
+
 Resolver = Callable[[str, int], Sequence[str]]
 Check = Callable[[str, int, Sequence[str]], None]
 
@@ -85,11 +87,13 @@ class Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Return what has come, at most ``max_bytes``."""
-        return self._wire.read(max_bytes, left(timeout, httpcore2.ReadTimeout))
+        with tied(self._wire):
+            return self._wire.read(max_bytes, left(timeout, httpcore2.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send all of the buffer."""
-        self._wire.write(buffer, left(timeout, httpcore2.WriteTimeout))
+        with tied(self._wire):
+            self._wire.write(buffer, left(timeout, httpcore2.WriteTimeout))
 
     def start_tls(
         self,
@@ -99,7 +103,8 @@ class Stream(httpcore2.NetworkStream):
     ) -> httpcore2.NetworkStream:
         """Shake hands, and return the connection inside."""
         seconds = left(timeout, httpcore2.ConnectTimeout)
-        return Stream(self._wire.start_tls(ssl_context, server_hostname, seconds))
+        with tied(self._wire):
+            return Stream(self._wire.start_tls(ssl_context, server_hostname, seconds))
 
     def get_extra_info(self, info: str) -> Any:
         """Return what the wire tells of itself."""

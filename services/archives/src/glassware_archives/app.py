@@ -28,6 +28,9 @@ service = Service(
             "Internet. Private, loopback and link-local addresses are refused without it.",
         ),
         Option("archives.source_timeout", float, 10.0, "Seconds a source may stay silent."),
+        Option("archives.fetches", int, 32, "Sources fetched at once for one archive.", minimum=1),
+        Option("archives.fetches_per_origin", int, 32, "Those from one host.", minimum=1),
+        Option("archives.max_ahead", int, 16 * 1024**2, "Bytes fetched ahead of their turn."),
     ),
     make_parts=parts.Parts,
 )

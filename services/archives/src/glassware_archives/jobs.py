@@ -7,7 +7,7 @@ from typing import Any
 from glassware.api import runtime
 from glassware.api.schema import made
 from glassware.jobs import Jobs, Run, job
-from glassware_archives.domain.sources import Ways, archive
+from glassware_archives.domain.sources import archive
 from glassware_archives.domain.store import Store
 from glassware_archives.models import Job
 from glassware_archives.schemas import ArchiveSchema
@@ -18,7 +18,7 @@ def archive_build(run: Run, wish: dict[str, Any]) -> str:
     """Build the archive that was asked for; its progress is in bytes."""
     here = runtime()
     data = made(ArchiveSchema).load(wish)
-    ways = Ways(here.parts.outside, here.siblings)
+    ways = here.parts.ways(here.siblings)
     blocks = archive(data["format"], data["entries"], ways, here.parts.limits)
     store: Store = here.parts.store
     store.keep(f"{run.id}.{run.fence}", data, blocks, run.progress)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from glassware.client import outside_client
+from glassware.client import Client, outside_client
 from glassware.config import Config
 from glassware_archives.domain import Limits, ensure_environment
+from glassware_archives.domain.ahead import Bounds
+from glassware_archives.domain.sources import Ways
 from glassware_archives.domain.store import Store
 
 
@@ -27,3 +30,14 @@ class Parts:
             timeout=config["archives.source_timeout"],
             deadline=config["archives.max_seconds"],
         )
+        self.bounds = Bounds(
+            at_once=config["archives.fetches"],
+            per_origin=config["archives.fetches_per_origin"],
+            max_bytes=config["archives.max_ahead"],
+            patience=config["archives.source_timeout"],
+            seconds=config["archives.max_seconds"],
+        )
+
+    def ways(self, siblings: Mapping[str, Client]) -> Ways:
+        """Return the ways to the sources of an archive."""
+        return Ways(self.outside, siblings, self.bounds)

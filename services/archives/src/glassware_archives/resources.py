@@ -20,7 +20,7 @@ from glassware.jobs.model import DONE
 from glassware.jobs.resources import own
 from glassware.problems import NotFoundProblem, StaleProblem
 from glassware_archives.domain import FORMATS, Stream
-from glassware_archives.domain.sources import Ways, archive
+from glassware_archives.domain.sources import archive
 from glassware_archives.jobs import archive_build
 from glassware_archives.schemas import ArchiveSchema
 
@@ -43,7 +43,7 @@ class ArchiveList(Resource):
             wish = made(ArchiveSchema).dump(data)
             return once(who, lambda: self.answer(accepted(archive_build.later(who, wish=wish))))
         here = runtime()
-        ways = Ways(here.parts.outside, here.siblings)
+        ways = here.parts.ways(here.siblings)
         blocks = archive(data["format"], data["entries"], ways, here.parts.limits)
         first = next(blocks)
         name = f"{data['name']}.{data['format']}"

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import subprocess
 import sys
 import tarfile
 import zipfile
+import zlib
+from base64 import b64decode
 from collections.abc import Callable
+from xml.etree import ElementTree
 
 import pytest
 
@@ -26,7 +30,7 @@ def by_libarchive(data: bytes) -> list[tuple[str, bytes]]:
     import libarchive
 
     with libarchive.memory_reader(data) as archive:
-        return [(entry.pathname, b"".join(entry.get_blocks())) for entry in archive]
+        return [(entry.pathname, b"".join(entry.get_blocks())) for entry in archive if entry.isfile]
 
 
 def by_zipfile(data: bytes) -> list[tuple[str, bytes]]:
@@ -39,10 +43,35 @@ def by_tarfile(data: bytes) -> list[tuple[str, bytes]]:
         return [(info.name, archive.extractfile(info).read()) for info in archive]
 
 
+def by_heap(data: bytes) -> list[tuple[str, bytes]]:
+    """Read a xar: a header, a compressed table in XML, and what it points into."""
+    if not data:
+        return []  # which is what libarchive makes of no entries
+    start, _, packed = struct.unpack_from(">4xHHQ", data)
+    table = ElementTree.fromstring(zlib.decompress(data[start : start + packed]))
+    heap, found = start + packed, []
+
+    def walk(node: ElementTree.Element, folder: str) -> None:
+        for file in node.findall("file"):
+            label = file.find("name")
+            base64 = label.get("enctype") == "base64"
+            name = folder + (b64decode(label.text).decode() if base64 else label.text)
+            if file.findtext("type") == "file":
+                place = [int(file.findtext(f"data/{key}", "0")) for key in ("offset", "length")]
+                content = data[heap + place[0] : heap + sum(place)]
+                found.append((name, zlib.decompress(content) if content else b""))
+            walk(file, f"{name}/")
+
+    walk(table.find("toc"), "")
+    return found
+
+
 READERS = {
+    "xar": (by_heap,),
     "zip": (by_libarchive, by_zipfile),
     "tar": (by_libarchive, by_tarfile),
     "tar.gz": (by_libarchive, by_tarfile),
+    "tar.bz2": (by_libarchive, by_tarfile),
     "tar.xz": (by_libarchive, by_tarfile),
 }
 

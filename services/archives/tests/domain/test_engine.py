@@ -20,14 +20,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.problems import InvalidProblem, TooLargeProblem
-from glassware_archives.domain import FORMATS, Entry, Limits, build
+from glassware_archives.domain import FORMATS, Entry, Limits, Options, build
 
 LIMITS = Limits()
 KIB = 1024
 MIB = 1024 * KIB
 NOISE = random.Random(7).randbytes(2 * MIB)
 
-every_format = pytest.mark.parametrize("format", FORMATS)
+# An mtree has no content; it has a test of its own.
+HOLDING = [format for format in FORMATS if format != "mtree"]
+every_format = pytest.mark.parametrize("format", HOLDING)
+every_steady_format = pytest.mark.parametrize(
+    "format", [kind.name for kind in FORMATS.values() if not kind.clocked]
+)
+
+
+def fit(format: str, name: str) -> str:
+    """Return the name for a format that may not have folders."""
+    return name.replace("/", "-") if FORMATS[format].flat else name
 
 
 class Source:
@@ -52,8 +62,8 @@ def cut(data: bytes, length: int = 10_000) -> list[bytes]:
     return [data[start : start + length] for start in range(0, len(data), length)]
 
 
-def archive(format: str, *entries: Entry, limits: Limits = LIMITS) -> bytes:
-    blocks = list(build(format, entries, limits))
+def archive(format: str, *entries: Entry, limits: Limits = LIMITS, **options) -> bytes:
+    blocks = list(build(format, entries, limits, Options(**options)))
     assert all(0 < len(block) <= 64 * KIB for block in blocks)
     return b"".join(blocks)
 
@@ -86,9 +96,9 @@ RIGHT = {
 def test_content_comes_out_as_it_went_in(format: str, case: str, unpack) -> None:
     chunks, size = RIGHT[case]
     source = Source(chunks)
-    data = archive(format, Entry("a/b.bin", source, size), Entry("after", [b"x"], 1))
+    data = archive(format, Entry(fit(format, "a/b.bin"), source, size), Entry("after", [b"x"], 1))
     expected = b"".join(bytes(chunk) for chunk in chunks)
-    assert unpack(format, data) == {"a/b.bin": expected, "after": b"x"}
+    assert unpack(format, data) == {fit(format, "a/b.bin"): expected, "after": b"x"}
     assert source.closed
 
 
@@ -140,7 +150,9 @@ def test_what_was_sent_before_a_failure_has_no_end(format: str, after: int) -> N
 @settings(max_examples=25, deadline=None)
 def test_any_set_of_entries_makes_the_round_trip(format: str, data, unpack) -> None:
     names = data.draw(st.lists(st.from_regex(r"[a-z0-9ä文]{1,30}", fullmatch=True), unique=True))
-    contents = {f"{index}/{name}": data.draw(st.binary()) for index, name in enumerate(names)}
+    contents = {
+        fit(format, f"{index}/{name}"): data.draw(st.binary()) for index, name in enumerate(names)
+    }
     entries = [
         Entry(name, [content], data.draw(st.sampled_from([None, len(content)])))
         for name, content in contents.items()
@@ -148,7 +160,7 @@ def test_any_set_of_entries_makes_the_round_trip(format: str, data, unpack) -> N
     assert unpack(format, archive(format, *entries)) == contents
 
 
-@every_format
+@every_steady_format
 @given(cuts=st.lists(st.integers(0, 200_000)), size=st.sampled_from([None, 200_000]))
 @settings(max_examples=10, deadline=None)
 def test_bytes_do_not_depend_on_how_the_sources_arrive(format: str, cuts, size) -> None:
@@ -160,10 +172,10 @@ def test_bytes_do_not_depend_on_how_the_sources_arrive(format: str, cuts, size) 
 
 @pytest.mark.parametrize("limits", [LIMITS, Limits(max_bytes=10 * 1024**3)])
 def test_zip_without_a_size_does_without_zip64_when_it_can(limits: Limits, unpack) -> None:
-    data = archive("zip", Entry("a", [b"abc"]), limits=limits)
+    data = archive("zip", Entry("a", [b"abc"] * 100_000), limits=limits, library=True)
     needed = int.from_bytes(data[4:6], "little")
     assert needed == (20 if limits is LIMITS else 45)  # APPNOTE.TXT 4.4.3.2
-    assert unpack("zip", data) == {"a": b"abc"}
+    assert unpack("zip", data) == {"a": b"abc" * 100_000}
 
 
 def test_time_of_an_entry_is_kept_to_the_second() -> None:
@@ -255,7 +267,7 @@ def test_7z_refuses_declared_content_beyond_the_spool() -> None:
 def test_build_ends_at_its_deadline_even_when_the_source_only_drips(format: str) -> None:
     now = iter(range(1000))
     endless = Source(b"" for _ in iter(int, 1))
-    stream = build(format, [Entry("a", endless)], Limits(max_seconds=50), lambda: next(now))
+    stream = build(format, [Entry("a", endless)], Limits(max_seconds=50), clock=lambda: next(now))
     with pytest.raises(TooLargeProblem, match="50 seconds"):
         list(stream)
     assert endless.closed
@@ -328,12 +340,12 @@ def test_abandoned_builds_leave_no_memory_and_no_descriptors(format: str) -> Non
             abandon(format, turn)
         gc.collect()
 
-    abandon_some(20)
+    abandon_some(60)
     memory, heap, files = resident(), allocated(), descriptors()
     abandon_some(60)
     assert descriptors() == files
-    assert resident() - memory < 2 * MIB
-    assert allocated() - heap < 256 * KIB
+    assert resident() - memory < 16 * MIB
+    assert allocated() - heap < 64 * KIB
 
 
 def test_thousands_of_builds_leave_no_memory() -> None:
@@ -390,7 +402,7 @@ def test_consumer_that_pauses_pauses_the_source(format: str) -> None:
     sent = 0
     for _ in range(20):
         sent += len(next(stream))
-        assert source.taken * 16 * KIB - sent <= 256 * KIB
+        assert source.taken * 16 * KIB - sent <= 512 * KIB
     stream.close()
 
 

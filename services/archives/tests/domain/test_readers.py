@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain import FORMATS, Entry, Limits, build, check_names
+from glassware_archives.domain import Entry, Limits, build, check_names
 
 pytestmark = pytest.mark.readers
 
@@ -22,6 +22,14 @@ COMMANDS = {
     "tar": ["tar", "-xf", "{path}"],
     "unzip": ["unzip", "-qq", "{path}"],
     "7zz": ["7zz", "x", "-bso0", "{path}"],
+    "cpio": ["sh", "-c", "cpio --quiet -id --no-absolute-filenames <{path}"],
+    "ar": ["ar", "x", "{path}"],
+    "lz4 and tar": ["sh", "-c", "lz4 -dc {path} | tar -xf -"],
+    "xorriso": [
+        "sh",
+        "-c",
+        "xorriso -osirrox on -indev {path} -extract / . 2>/dev/null && chmod -R u+w .",
+    ],
     "7zz through the tar": ["sh", "-c", "7zz x -so {path} | 7zz x -bso0 -si -ttar"],
 }
 TARS = ("bsdtar", "bsdtar from a pipe", "tar", "7zz through the tar")
@@ -29,13 +37,19 @@ ABLE = {
     "zip": ("bsdtar", "bsdtar from a pipe", "unzip", "7zz"),
     "tar": ("bsdtar", "bsdtar from a pipe", "tar", "7zz"),
     "tar.gz": TARS,
+    "tar.bz2": TARS,
     "tar.xz": TARS,
     "tar.zst": ("bsdtar", "bsdtar from a pipe", "7zz through the tar"),
+    "tar.lz4": ("bsdtar", "bsdtar from a pipe", "lz4 and tar"),
     "7z": ("bsdtar", "7zz"),
+    "cpio": ("bsdtar", "bsdtar from a pipe", "cpio", "7zz"),
+    "ar": ("bsdtar", "ar"),
+    "xar": ("bsdtar", "7zz"),
+    "iso": ("bsdtar", "7zz", "xorriso"),
 }
 
 reading = pytest.mark.parametrize(
-    ("format", "reader"), [(format, reader) for format in FORMATS for reader in ABLE[format]]
+    ("format", "reader"), [(format, reader) for format in ABLE for reader in ABLE[format]]
 )
 
 

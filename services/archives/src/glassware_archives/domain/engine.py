@@ -1,8 +1,8 @@
 """The pipeline: entries in, the bytes of an archive out, pulled by whoever wants them.
 
-No thread and no pipe: a block goes into libarchive, and what its callback collected is yielded
-before the next block is asked for. So a client that pauses pauses the sources too, and memory
-stays at a few blocks whatever the size of an archive.
+No pipe, and no thread but those that compress: a block goes into the writer, and what it made is
+yielded before the next block is asked for. So a client that pauses pauses the sources too, and
+memory stays at a few blocks whatever the size of an archive.
 """
 
 from __future__ import annotations
@@ -10,121 +10,216 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
 
 from glassware.problems import InvalidProblem, TooLargeProblem
-from glassware_archives.domain.entries import EARLIEST, Entry, Limits, Meter, blocks
-from glassware_archives.domain.formats import FORMATS, Format
+from glassware_archives.domain.entries import Entry, Limits
+from glassware_archives.domain.formats import FILTER, FORMATS, Format
+from glassware_archives.domain.gzip import gzipped
+from glassware_archives.domain.ledger import Facts, Ledger
+from glassware_archives.domain.meter import Meter, blocks
 from glassware_archives.domain.names import Names
-from glassware_archives.domain.native import Archive, open_archive
+from glassware_archives.domain.native import open_archive
+from glassware_archives.domain.options import Options
 from glassware_archives.domain.spool import Spool
+from glassware_archives.domain.workers import Workers
+from glassware_archives.domain.writer import Writer
+from glassware_archives.domain.zip.writer import Zip
 
 Stream = Generator[bytes, None, None]
+Clock = Callable[[], float]
 
 _ZIP64_FROM = 2**32 - 1
+_ALONE = Workers(1)
+_PLAIN = Options()
 
 
 def build(
     format: str,
     entries: Iterable[Entry],
     limits: Limits,
-    clock: Callable[[], float] = time.monotonic,
+    options: Options = _PLAIN,
+    workers: Workers = _ALONE,
+    ledger: Ledger | None = None,
+    clock: Clock = time.monotonic,
 ) -> Stream:
     """Return the archive as an iterator of blocks of at most 64 KiB.
 
-    The same entries and limits give the same bytes with the same library. What fails, fails
-    while the iterator is pulled. The first block comes when 64 KiB are ready, or at the end, so
-    pulling it finds what is wrong with small archives and at the beginning of large ones. The
-    bytes that came before a later failure have no valid end, and must not be given one: cut the
-    connection. Closing the iterator closes the content being read, and frees memory and files.
+    The same entries, limits and options give the same bytes with the same libraries, however many
+    workers there are; but for the formats that are ``clocked``, and for what is encrypted. What
+    fails, fails while the iterator is pulled. The first block comes when 64 KiB are ready, or at
+    the end, so pulling it finds what is wrong with small archives and at the beginning of large
+    ones. The bytes that came before a later failure have no valid end, and must not be given one:
+    cut the connection. Closing the iterator closes the content being read, and frees memory and
+    files. ``ledger`` is told of each entry meanwhile.
 
-    Raises InvalidProblem for the format, a name, or a size that does not hold; TooLargeProblem
-    for a limit; and whatever an entry's content raises, with a note that names the entry.
+    Raises InvalidProblem for the format, an option, a name, or a size that does not hold;
+    TooLargeProblem for a limit; and whatever an entry's content raises, with a note that names the
+    entry, unless the options say that it is to be reported.
     """
     kind = FORMATS.get(format)
     if kind is None:
         raise InvalidProblem(errors={"format": [f"Must be one of {', '.join(FORMATS)}."]})
-    archive = _archive(kind, entries, limits, clock)
-    return archive if kind.compressor is None else _compressed(kind, archive)
+    options.check(kind)
+    plain = _Build(kind, limits, options, workers, ledger or Ledger(), clock).stream(entries)
+    if kind.compressor is None:
+        return plain
+    if kind.compressor == "gzip":
+        return _closing(plain, gzipped(plain, options.level(kind), workers))
+    return _compressed(kind, options, plain)
 
 
-def _archive(
-    kind: Format, entries: Iterable[Entry], limits: Limits, clock: Callable[[], float]
-) -> Stream:
-    meter, names = Meter(limits, _max_bytes(kind, limits), clock), Names()
-    options = "" if kind.compressor else _options(kind, limits)
-    with closing(Spool()) as sink, open_archive(kind.writer, None, options, sink) as archive:
-        for index, entry in enumerate(entries):
-            with _reading(index, entry), closing(Spool()) as spool:
-                name, size = names.add(index, entry.name), entry.size
-                meter.admit(index, entry)
-                content = blocks(meter.read(index, entry))
-                if size is None and kind.needs_size:
-                    size = _put_aside(content, spool, limits.max_spool)
-                    content = spool.drain()
-                archive.begin(name, size, entry.modified)
-                yield from _pump(content, archive, sink)
-        archive.finish()
-        yield from sink.drain()
+@dataclass
+class _Build:
+    """One build, and what was chosen for it."""
+
+    kind: Format
+    limits: Limits
+    options: Options
+    workers: Workers
+    ledger: Ledger
+    clock: Clock
+
+    def stream(self, entries: Iterable[Entry]) -> Stream:
+        """Yield the archive, before it is compressed as a whole."""
+        kind, ledger, options = self.kind, self.ledger, self.options
+        meter, names = self._meter(), Names(kind, options.names == "rewrite")
+        names.reserve(ledger.reserved(options))
+        with self._writer() as writer:
+            for index, entry in enumerate(entries):
+                try:
+                    name = names.add(index, entry.name, entry.kind == "directory")
+                    if name != entry.name:
+                        entry = entry._replace(name=name)
+                    meter.admit(index, entry, kind)
+                    if entry.kind == "file":
+                        yield from self._file(writer, meter, index, entry)
+                    else:
+                        names.link(index, entry)
+                        writer.add(entry, entry.target.encode())
+                        yield from writer.drain()
+                except Exception as error:
+                    error.add_note(f"entry {index}: {entry.name!r}")
+                    raise
+                finally:
+                    if close := getattr(entry.content, "close", None):
+                        close()
+            for name, content in ledger.documents(options):
+                writer.add(Entry(name), content)
+            writer.finish()
+            yield from writer.rest()
+
+    def _file(self, writer: Writer, meter: Meter, index: int, entry: Entry) -> Iterator[bytes]:
+        """Write a file; its source's failure is noted where the caller wants to be told."""
+        content = blocks(meter.read(index, entry), writer.block)
+        if facts := Facts(entry.name) if self.options.manifest else None:
+            content = facts.watch(content)
+        written: int | None = 1
+        try:
+            first = next(content, b"")
+            if len(first) < writer.block:
+                writer.add(entry, first)
+                yield from writer.drain()
+            else:
+                yield from self._large(writer, meter, entry, chain((first,), content))
+        except Exception as error:
+            written = writer.cut() if self._reports and error is meter.fault else None
+            if written is None:
+                raise
+            self.ledger.failed(entry, error, written)
+        if facts and written:
+            self.ledger.entries.append(facts.document())
+
+    def _large(
+        self, writer: Writer, meter: Meter, entry: Entry, content: Iterable[bytes]
+    ) -> Iterator[bytes]:
+        """Write a file block by block; first put aside where only the whole can be written."""
+        size = entry.size
+        with closing(Spool()) as spool:
+            if self._aside(size):
+                size = _put_aside(content, spool, meter, self.limits.max_spool)
+                content = spool.drain()
+            writer.begin(entry, size)
+            for block in content:
+                writer.write(block)
+                yield from writer.drain()
+            writer.end()
+            yield from writer.drain()
+
+    def _aside(self, size: int | None) -> bool:
+        if self._own:
+            return False
+        if size is None:
+            return self.kind.needs_size or self._reports
+        return self._reports and size <= self.limits.max_spool
+
+    @property
+    def _own(self) -> bool:
+        return self.kind.name == "zip" and not self.options.library
+
+    @property
+    def _reports(self) -> bool:
+        return self.options.on_error == "report"
+
+    def _meter(self) -> Meter:
+        limits, at_end = self.limits, self.kind.at_end
+        most = min(limits.max_bytes, limits.max_spool) if at_end else limits.max_bytes
+        return Meter(limits, most, self.clock)
+
+    @contextmanager
+    def _writer(self) -> Iterator[Writer]:
+        options = self.options
+        if self._own:
+            with closing(Zip(options.level(self.kind), self.workers, options.passphrase)) as zipped:
+                yield zipped
+            return
+        with closing(Spool()) as sink, open_archive(self.kind, self._asked(), sink) as archive:
+            yield archive
+
+    def _asked(self) -> str:
+        """Return what the writer of libarchive is asked for.
+
+        A zip that cannot reach 4 GiB is told to do without zip64, which libarchive would else use
+        for each entry of unknown size, and which Java's ZipInputStream then refuses.
+        """
+        kind, limits = self.kind, self.limits
+        asked = "" if kind.compressor else kind.levels[self.options.level(kind)]
+        worst = limits.max_bytes + limits.max_bytes // 1000 + 4096 * limits.max_entries
+        compact = kind.name == "zip" and worst < _ZIP64_FROM
+        return f"{asked},zip:!zip64" if compact else asked
 
 
-def _compressed(kind: Format, stream: Stream) -> Stream:
+def _compressed(kind: Format, options: Options, stream: Stream) -> Stream:
     """Compress a stream in a native archive of its own.
 
     Inside the tar's, an abandoned build would either leak the compressor or first fill its entry
-    up to the declared size (see ``Archive``).
+    up to the declared size (see ``Archive``). It is opened once there is something to write: lz4
+    that is closed before that ends the process.
     """
-    with (
-        closing(stream),
-        closing(Spool()) as sink,
-        open_archive("raw", kind.compressor, kind.options, sink) as archive,
-    ):
-        archive.begin("stream", None, EARLIEST)
-        yield from _pump(stream, archive, sink)
-        archive.finish()
-        yield from sink.drain()
+    asked = kind.levels[options.level(kind)]
+    with closing(stream), closing(Spool()) as sink:
+        first = next(stream)
+        with open_archive(FILTER, asked, sink, kind.compressor) as archive:
+            archive.begin(Entry("stream"), None)
+            for block in chain((first,), stream):
+                archive.write(block)
+                yield from archive.drain()
+            archive.end()
+            archive.finish()
+            yield from archive.rest()
 
 
-def _pump(content: Iterable[bytes], archive: Archive, sink: Spool) -> Iterator[bytes]:
-    """Write the content of the entry that has begun; yield what the archive makes of it."""
-    for block in content:
-        archive.write(block)
-        yield from sink.drain()
-    archive.end()
-    yield from sink.drain()
+def _closing(inner: Stream, outer: Stream) -> Stream:
+    with closing(inner), closing(outer):
+        yield from outer
 
 
-def _put_aside(content: Iterator[bytes], spool: Spool, limit: int) -> int:
+def _put_aside(content: Iterable[bytes], spool: Spool, meter: Meter, limit: int) -> int:
     """Read content of unknown size to its end; return how much it is."""
     for block in content:
         spool.write(block)
         if spool.size > limit:
-            raise TooLargeProblem(f"An entry without a size has more than {limit} bytes.")
+            meter.fault = TooLargeProblem(f"An entry without a size has more than {limit} bytes.")
+            raise meter.fault
     return spool.size
-
-
-@contextmanager
-def _reading(index: int, entry: Entry) -> Iterator[None]:
-    """Close the content in any case, and say which entry it was that failed."""
-    try:
-        yield
-    except Exception as error:
-        error.add_note(f"entry {index}: {entry.name!r}")
-        raise
-    finally:
-        if close := getattr(entry.content, "close", None):
-            close()
-
-
-def _max_bytes(kind: Format, limits: Limits) -> int:
-    return min(limits.max_bytes, limits.max_spool) if kind.at_end else limits.max_bytes
-
-
-def _options(kind: Format, limits: Limits) -> str:
-    """Return the writer's options.
-
-    A zip that cannot reach 4 GiB is told to do without zip64, which libarchive would else use for
-    each entry of unknown size, and which Java's ZipInputStream then refuses.
-    """
-    worst = limits.max_bytes + limits.max_bytes // 1000 + 4096 * limits.max_entries
-    compact = kind.name == "zip" and worst < _ZIP64_FROM
-    return f"{kind.options},zip:!zip64" if compact else kind.options

@@ -1,8 +1,8 @@
 """Entry names that every system can hold, and that stay where they are unpacked.
 
-One policy: a name that could leave its folder, vanish, or overwrite another on some system is
-refused with a message; nothing is renamed. The only change made is Unicode normalisation to NFC,
-so that "é" typed on a Mac and on a PC is one name.
+A name that could leave its folder, vanish, or overwrite another on some system is refused with a
+message, or rewritten where the caller asked for that. Else the only change made is Unicode
+normalisation to NFC, so that "é" typed on a Mac and on a PC is one name.
 """
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from pathlib import PurePosixPath
 
 from glassware.problems import InvalidProblem
+from glassware_archives.domain.entries import Entry
+from glassware_archives.domain.formats import Format
 
 MAX_PART, MAX_NAME, MAX_DEPTH = 255, 1024, 32
 
@@ -24,6 +28,18 @@ _VERSION = re.compile(r";[0-9]*\Z")
 _DEVICE = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?", re.IGNORECASE | re.DOTALL
 )
+
+_DRIVE = re.compile(r"\A[A-Za-z]:")
+# What needs no second look, as most names do not: short, of letters and digits, not a device.
+_PLAIN = re.compile(
+    r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-]/){0,8}"
+    r"(?:[A-Za-z0-9_-]{1,64}|[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])"
+)
+_DEVICE_IN = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
+
+_RESERVED = -1
+#: Folders by their parts; an entry by its index.
+Tree = dict[str, "Tree | int"]
 
 
 def _length(text: str) -> int:
@@ -42,6 +58,8 @@ _RULES: tuple[tuple[Callable[[str], object], str], ...] = (
 
 
 def _faults(name: str) -> list[str]:
+    if _PLAIN.fullmatch(name) and not _DEVICE_IN.search(name):
+        return []
     parts = name.split("/")
     faults = [message for broken, message in _RULES if any(map(broken, parts))]
     if _length(name) > MAX_NAME:
@@ -52,37 +70,128 @@ def _faults(name: str) -> list[str]:
 
 
 class Names:
-    """The names of one archive so far: a tree, case-folded, of folders and of entry indices."""
+    """The names of one archive so far: a tree, case-folded, of folders and of entry indices.
 
-    def __init__(self) -> None:
-        self._root: dict[str, object] = {}
+    ``rewrite`` makes names usable instead of refusing them; the same ones always the same way.
+    """
 
-    def add(self, index: int, name: str) -> str:
+    def __init__(self, kind: Format | None = None, rewrite: bool = False) -> None:
+        self._root: Tree = {}
+        self._kind = kind
+        self._rewrite = rewrite
+
+    def add(self, index: int, name: str, directory: bool = False) -> str:
         """Return the name in NFC, or raise InvalidProblem with all that is wrong with it."""
-        name = unicodedata.normalize("NFC", name)
-        if faults := _faults(name) or self._clash(index, name):
+        if not name.isascii():
+            name = unicodedata.normalize("NFC", name)
+        if self._rewrite:
+            name = self._free(index, _rewritten(name, self._kind), directory)
+        elif faults := self._faults(name) or self._clash(index, name, directory):
             raise InvalidProblem(
                 "An entry has a name that cannot be used.",
                 errors={f"entries.{index}.name": faults},
             )
         return name
 
-    def _clash(self, index: int, name: str) -> list[str]:
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep the names for what the archive tells of itself."""
+        for name in names:
+            self._root[name] = _RESERVED
+
+    def link(self, index: int, entry: Entry) -> None:
+        """Raise InvalidProblem for a symbolic link that leads out of the archive.
+
+        Only at its beginning may it go up: later, ".." could follow another link.
+        """
+        up, parts = 0, entry.target.split("/")
+        while parts[up : up + 1] == [".."]:
+            up += 1
+        rest = "/".join(parts[up:])
+        faults = _faults(rest) if rest else []
+        if up > entry.name.count("/"):
+            faults.append("Must not lead out of the archive.")
+        if faults:
+            message = "A link has a target that cannot be used."
+            raise InvalidProblem(message, errors={f"entries.{index}.target": faults})
+
+    def _faults(self, name: str) -> list[str]:
+        faults = _faults(name)
+        if self._kind and self._kind.flat and "/" in name:
+            faults.append(f"There are no folders in {self._kind.name}.")
+        if self._kind and _longest(name) > self._kind.max_part:
+            faults.append(f"No part may exceed {self._kind.max_part} characters.")
+        return faults
+
+    def _free(self, index: int, name: str, directory: bool) -> str:
+        """Return the name, numbered where another has it."""
+        path = PurePosixPath(name)
+        for number in count(2):
+            if not self._clash(index, name, directory):
+                return name
+            stem = _cut(path.stem, 240)
+            name = str(path.with_name(f"{stem} ({number}){_cut(path.suffix, 10)}"))
+        raise AssertionError("numbers do not end")
+
+    def _clash(self, index: int, name: str, directory: bool) -> list[str]:
         # Windows and macOS keep one of "A" and "a"; folding can undo NFC, hence the second pass.
-        folded = unicodedata.normalize("NFC", name.casefold())
+        folded = name.lower() if name.isascii() else _folded(name)
         *folders, last = folded.split("/")
-        node: object = self._root
+        node: Tree | int = self._root
         for folder in folders:
             node = node.setdefault(folder, {}) if isinstance(node, dict) else node
+        if directory and isinstance(node, dict) and isinstance(node.get(last, {}), dict):
+            node.setdefault(last, {})
+            return []
         other = node.setdefault(last, index) if isinstance(node, dict) else node
         if isinstance(other, dict):
             return ["Names a folder that other entries are in."]
+        if other == _RESERVED:
+            return ["Is the name of what the archive tells of itself."]
         return [] if other == index else [f"Clashes with the name of entry {other}."]
 
 
-def check_names(names: Iterable[str]) -> list[str]:
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name.casefold())
+
+
+def _longest(name: str) -> int:
+    return max(len(part.encode("utf-16-le", "surrogatepass")) // 2 for part in name.split("/"))
+
+
+def _rewritten(name: str, kind: Format | None) -> str:
+    """Return a name without faults that is as like the given one as can be.
+
+    A drive, a leading "/" and what leads up are left out, as tar does; what some system cannot
+    hold becomes "_"; what is too long is cut.
+    """
+    name = _DRIVE.sub("", name).replace("\\", "/")
+    parts = [part for part in name.split("/") if part not in ("", ".", "..")][-MAX_DEPTH:]
+    made = [_part(part, kind.max_part if kind else MAX_PART) for part in parts] or ["_"]
+    if kind and kind.flat:
+        made = made[-1:]
+    while _length("/".join(made)) > MAX_NAME:
+        made = made[1:]
+    return "/".join(made)
+
+
+def _part(part: str, longest: int) -> str:
+    part = _PUNCTUATION.sub("_", _INVISIBLE.sub("_", part))
+    part = _cut(part, MAX_PART)
+    while _longest(part) > longest:
+        part = part[:-1]
+    part = _VERSION.sub("_", part)
+    part = part.rstrip(". ") + "_" * (len(part) - len(part.rstrip(". ")))
+    return _cut(f"_{part}", MAX_PART) if _DEVICE.fullmatch(part) else part
+
+
+def _cut(text: str, length: int) -> str:
+    """Return as much of the beginning as fits into so many bytes of UTF-8."""
+    return text.encode()[:length].decode("utf-8", "ignore")
+
+
+def check_names(names: Iterable[str], kind: Format | None = None) -> list[str]:
     """Return the names in NFC; raise one InvalidProblem that lists the faults of all of them."""
-    known, checked = Names(), []
+    known, checked = Names(kind), []
     errors: dict[str, Sequence[str]] = {}
     for index, name in enumerate(names):
         try:

@@ -13,10 +13,12 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime
 from types import ModuleType
 from typing import Any, cast
 
+from glassware.problems import InvalidProblem
+from glassware_archives.domain.entries import Entry
+from glassware_archives.domain.formats import Format
 from glassware_archives.domain.spool import BLOCK, Spool
 
 SYSTEM_LIBRARY = "libarchive.so.13"
@@ -45,11 +47,11 @@ def _load() -> ModuleType:
 
 ffi = _load()
 
-_REGULAR_FILE, _PERMISSIONS = 0o100000, 0o644
-
 # A second handle on the function: libarchive-c's own asks a freed archive for its error message.
 _write_free = ffi.libarchive["archive_write_free"]
 _write_free.argtypes, _write_free.restype = [ctypes.c_void_p], ctypes.c_int
+_update_symlink = ffi.libarchive.archive_entry_update_symlink_utf8
+_update_symlink.argtypes, _update_symlink.restype = [ctypes.c_void_p, ctypes.c_char_p], ctypes.c_int
 
 
 def library() -> str:
@@ -83,42 +85,62 @@ def _times_are_utc() -> bool:
 
 
 class Archive:
-    """One open native archive; what it makes goes to ``sink``. Not to be shared by threads.
+    """One open native archive; what it makes goes to a sink. Not to be shared by threads.
 
     Use ``open_archive``, which frees it.
     """
 
-    def __init__(self, writer: str, sink: Spool) -> None:
-        self._writer = writer
+    #: The length of the blocks that ``write`` takes; an entry that is shorter is added whole.
+    block = BLOCK
+
+    def __init__(self, kind: Format, sink: Spool) -> None:
+        self._kind = kind
         self._sink = sink
+        self._begun = False
         self._failure: BaseException | None = None
         self._finished = False
         self._callback = ffi.WRITE_CALLBACK(self._collect)
         self._entry = ffi.entry_new()
         self._pointer = ffi.write_new()
 
-    def open(self, compressor: str | None, options: str) -> None:
+    def open(self, options: str, compressor: str | None) -> None:
         """Set the archive up and write what comes before the first entry."""
-        ffi.get_write_format_function(self._writer)(self._pointer)
+        try:
+            ffi.get_write_format_function(self._kind.writer)(self._pointer)
+        except ffi.ArchiveError as error:
+            message = f"{library()} does not write {self._kind.name}."
+            raise InvalidProblem(errors={"format": [message]}) from error
         if compressor is not None:
             ffi.get_write_filter_function(compressor)(self._pointer)
         self._call(ffi.write_set_options, options.encode())
-        # A 7z is written in blocks anyway, and its output buffer would be lost (see _leave).
-        self._call(ffi.write_set_bytes_per_block, 0 if self._writer == "7zip" else BLOCK)
+        # What comes at the end is in blocks anyway, and an output buffer would be lost (_leave).
+        self._call(ffi.write_set_bytes_per_block, 0 if self._kind.at_end else BLOCK)
         self._call(ffi.write_set_bytes_in_last_block, 1)
         self._call(ffi.write_open, None, ffi.NO_OPEN_CB, self._callback, ffi.NO_CLOSE_CB)
 
-    def begin(self, name: str, size: int | None, modified: datetime) -> None:
+    def add(self, entry: Entry, content: bytes) -> None:
+        """Write a whole entry; of a link, its target."""
+        content = content if entry.kind == "file" else b""
+        self.begin(entry, len(content))
+        if content:
+            self.write(content)
+        self.end()
+
+    def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry; its content follows in ``write``."""
-        ffi.entry_clear(self._entry)
-        if ffi.entry_update_pathname_utf8(self._entry, name.encode()) != 1:
-            raise RuntimeError(f"libarchive does not take the name {name!r}")
-        ffi.entry_set_filetype(self._entry, _REGULAR_FILE)
-        ffi.entry_set_perm(self._entry, _PERMISSIONS)
-        ffi.entry_set_mtime(self._entry, int(modified.timestamp()), 0)
+        made = self._entry
+        ffi.entry_clear(made)
+        if ffi.entry_update_pathname_utf8(made, entry.name.encode()) != 1:
+            raise RuntimeError(f"libarchive does not take the name {entry.name!r}")
+        ffi.entry_set_mode(made, entry.st_mode)
+        ffi.entry_set_mtime(made, int(entry.modified.timestamp()), 0)
+        if entry.kind == "symlink":
+            # libarchive-c's own linkpath would make it a hard link, and 7zip end the process.
+            _update_symlink(made, entry.target.encode())
         if size is not None:
-            ffi.entry_set_size(self._entry, size)
-        self._call(ffi.write_header, self._entry)
+            ffi.entry_set_size(made, size)
+        self._call(ffi.write_header, made)
+        self._begun = True
 
     def write(self, block: bytes) -> None:
         """Write a block of the entry's content."""
@@ -127,6 +149,17 @@ class Archive:
     def end(self) -> None:
         """End the entry."""
         self._call(ffi.write_finish_entry)
+        self._begun = False
+
+    def cut(self) -> int | None:
+        """Refuse to end a file whose size was told: it would be filled up with zeros."""
+        return None if self._begun else 0
+
+    def drain(self) -> Iterator[bytes]:
+        """Yield what was made since."""
+        return self._sink.drain()
+
+    rest = drain
 
     def finish(self) -> None:
         """Write what comes after the last entry."""
@@ -143,16 +176,16 @@ class Archive:
         del self._callback, self._failure  # each is part of a cycle
 
     def _leave(self) -> None:
-        """Keep an entry in the middle of a tar or 7z from being filled up to its declared size.
+        """Keep an entry in the middle from being filled up to its declared size.
 
         An archive that is freed is closed first, which does that; a failed one is not. But what is
         not closed loses memory: deflate 0.3 MiB, xz 7 MiB, libarchive 3.6 its output buffer. So a
         compressor always is in an archive of its own, and the buffer is asked back by closing.
         """
-        if self._writer in ("pax_restricted", "7zip"):
+        if self._kind.needs_size:
             ffi.write_fail(self._pointer)
-        if self._writer == "pax_restricted":
-            ffi.write_close(self._pointer)
+            if not self._kind.at_end:
+                ffi.write_close(self._pointer)
 
     def _collect(self, _archive: int, _data: int, buffer: Any, length: int) -> int:
         # Must not raise: ctypes would print the error and return garbage.
@@ -174,14 +207,14 @@ class Archive:
 
 @contextmanager
 def open_archive(
-    writer: str, compressor: str | None, options: str, sink: Spool
+    kind: Format, options: str, sink: Spool, compressor: str | None = None
 ) -> Iterator[Archive]:
     """Open an archive that writes to ``sink``; free it however the block is left."""
     if not (_names_are_utf8() and _times_are_utc()):
         raise RuntimeError("call ensure_environment() when the process starts")
-    archive = Archive(writer, sink)
+    archive = Archive(kind, sink)
     try:
-        archive.open(compressor, options)
+        archive.open(options, compressor)
         yield archive
     finally:
         archive.release()

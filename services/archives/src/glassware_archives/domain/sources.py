@@ -1,13 +1,16 @@
-"""Where the content of entries comes from; each source is opened when its turn has come."""
+"""Where the content of entries comes from, and how they become one archive."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from glassware.client import Client, OutsideClient
 from glassware.problems import Problem
+from glassware_archives.domain.ahead import Ahead, Bounds, Fetch, Source
 from glassware_archives.domain.engine import Stream, build
 from glassware_archives.domain.entries import EARLIEST, Entry, Limits
 from glassware_archives.domain.names import check_names
@@ -20,11 +23,7 @@ class Ways(NamedTuple):
 
     outside: OutsideClient
     siblings: Mapping[str, Client]
-
-
-class Source(NamedTuple):
-    content: Iterable[bytes]
-    size: int | None
+    bounds: Bounds = Bounds()
 
 
 def archive(form: str, wishes: Sequence[Wish], ways: Ways, limits: Limits) -> Stream:
@@ -39,39 +38,71 @@ def archive(form: str, wishes: Sequence[Wish], ways: Ways, limits: Limits) -> St
 
 
 def entries(wishes: Sequence[Wish], ways: Ways) -> Generator[Entry, None, None]:
-    """Yield the entries, each with its source open until the next is asked for."""
-    for wish in wishes:
-        with naming(wish), source(wish, ways) as found:
-            size = wish.get("size", found.size)
-            content = told(wish, found.content)
-            yield Entry(wish["name"], content, size, wish.get("modified", EARLIEST))
+    """Yield the entries in their order, while the sources of the next ones are being fetched.
+
+    A source that cannot be had fails where the content of its entry is read.
+    """
+    found = [fetch(wish, ways) for wish in wishes]
+    with closing(Ahead([each for each in found if each is not None], ways.bounds)) as ahead:
+        for wish, each in zip(wishes, found, strict=True):
+            content, size = inline(wish) if each is None else taken(each, ahead)
+            size = wish.get("size", size)
+            yield Entry(wish["name"], told(wish, content), size, wish.get("modified", EARLIEST))
+
+
+def fetch(wish: Wish, ways: Ways) -> Fetch | None:
+    """Return how the content of a wish is fetched, None where it is in the wish."""
+    if "url" in wish:
+        return Fetch(host(wish["url"]), partial(from_url, wish["url"], ways.outside))
+    if "service" in wish:
+        sibling = ways.siblings[wish["service"]]
+        return Fetch(wish["service"], partial(from_sibling, wish, sibling))
+    return None
+
+
+def host(url: str) -> str:
+    """Return host and port; whether it is a URL at all is for the guard to say."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
 
 
 @contextmanager
-def source(wish: Wish, ways: Ways) -> Iterator[Source]:
-    """Open the source of one wish."""
-    if "url" in wish:
-        with ways.outside.stream(wish["url"]) as answer:
-            yield Source(answer, answer.length)
-    elif "service" in wish:
-        sibling = ways.siblings[wish["service"]]
-        with sibling.stream("GET", wish["path"], accept=wish["accept"]) as answer:
-            yield Source(answer, answer.length)
-    else:
-        data = wish["text"].encode() if "text" in wish else wish["base64"]
-        yield Source((data,), len(data))
+def from_url(url: str, outside: OutsideClient) -> Iterator[Source]:
+    with outside.stream(url) as answer:
+        yield Source(answer, answer.length)
+
+
+@contextmanager
+def from_sibling(wish: Wish, sibling: Client) -> Iterator[Source]:
+    with sibling.stream("GET", wish["path"], accept=wish["accept"]) as answer:
+        yield Source(answer, answer.length)
+
+
+def inline(wish: Wish) -> Source:
+    data = wish["text"].encode() if "text" in wish else wish["base64"]
+    return Source((data,), len(data))
+
+
+def taken(each: Fetch, ahead: Ahead) -> Source:
+    """Return the source of a fetch whose turn has come."""
+    try:
+        ahead.take(each)
+    except Problem as problem:
+        return Source(failing(problem), None)
+    return Source(each.content(), each.size)
+
+
+def failing(problem: Problem) -> Iterator[bytes]:
+    yield from ()
+    raise problem
 
 
 def told(wish: Wish, content: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the content; a problem on the way says which entry it was."""
-    with naming(wish):
-        yield from content
-
-
-@contextmanager
-def naming(wish: Wish) -> Iterator[None]:
     try:
-        yield
+        yield from content
     except Problem as problem:
         problem.extensions.setdefault("entry", wish["name"])
         raise

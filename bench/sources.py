@@ -1,0 +1,87 @@
+"""Many slow sources in one archive: fetched ahead of their turn, and one after the other.
+
+    make bench-sources
+
+prints seconds and bytes of memory, medians of five runs of each, taken in turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+
+from glassware.client import outside_client
+from glassware_archives.domain import Entry, Limits, build, ensure_environment
+from glassware_archives.domain.ahead import Bounds
+from glassware_archives.domain.sources import Ways, archive
+
+SOURCES, SIZE, LATENCY, RUNS = 500, 64 * 1024, 0.020, 5
+HEAD = f"HTTP/1.1 200 OK\r\nContent-Length: {SIZE}\r\nConnection: close\r\n\r\n".encode()
+
+
+def serve(told: Connection) -> None:
+    """Answer every request after the latency; tell the port."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(LATENCY)
+        writer.write(HEAD + bytes(SIZE))
+        await writer.drain()
+        writer.close()
+
+    async def run() -> None:
+        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=256)
+        told.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def one_after_the_other(url: str, ways: Ways) -> Iterator[bytes]:
+    def entries() -> Iterator[Entry]:
+        for number in range(SOURCES):
+            with ways.outside.stream(url) as answer:
+                yield Entry(f"{number}", answer, answer.length)
+
+    return build("tar", entries(), Limits())
+
+
+def ahead(url: str, ways: Ways) -> Iterator[bytes]:
+    wishes = [{"name": f"{number}", "url": url} for number in range(SOURCES)]
+    return archive("tar", wishes, ways, Limits())
+
+
+def seconds(make: Callable[[str, Ways], Iterator[bytes]], url: str, ways: Ways) -> float:
+    began = time.perf_counter()
+    size = sum(map(len, make(url, ways)))
+    assert size > SOURCES * SIZE
+    return time.perf_counter() - began
+
+
+def measure(runs: int = RUNS) -> dict[str, float]:
+    """Return the median seconds of both ways, how many times faster, and the peak of memory."""
+    ensure_environment()
+    ours, theirs = multiprocessing.Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=[theirs], daemon=True)
+    server.start()
+    url = f"http://127.0.0.1:{ours.recv()}/"
+    ways = Ways(outside_client(allow=[url]), {}, Bounds())
+    taken = {each: [] for each in (ahead, one_after_the_other)}
+    for _ in range(runs):
+        for make, times in taken.items():
+            times.append(seconds(make, url, ways))
+    server.terminate()
+    fast, slow = (statistics.median(times) for times in taken.values())
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"ahead": fast, "one after the other": slow, "times": slow / fast, "MiB": peak}
+
+
+if __name__ == "__main__":
+    for name, value in measure().items():
+        sys.stdout.write(f"{name:24} {value:8.2f}\n")

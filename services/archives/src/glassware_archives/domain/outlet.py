@@ -1,0 +1,34 @@
+"""Where pieces of any length are gathered, to leave in blocks of at most 64 KiB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from glassware_archives.domain.spool import BLOCK
+
+
+class Outlet:
+    """Takes pieces; gives blocks. ``total`` is how many bytes were put in, ever."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def put(self, piece: bytes) -> None:
+        """Take a piece."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        self.total += len(piece)
+
+    def drain(self) -> Iterable[bytes]:
+        """Return all that was put in, if it is worth sending."""
+        return self.rest() if self._size >= BLOCK else ()
+
+    def rest(self) -> Iterable[bytes]:
+        """Return all that was put in."""
+        data = b"".join(self._pieces)
+        self._pieces, self._size = [], 0
+        if len(data) <= BLOCK:
+            return (data,) if data else ()
+        return [data[start : start + BLOCK] for start in range(0, len(data), BLOCK)]

@@ -1,0 +1,1 @@
+"""Zip archives, written as they are sent."""

@@ -1,0 +1,167 @@
+"""The zip back end: entries in, the bytes of a zip out, compressed by all cores meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from glassware_archives.domain.deflate import (
+    DEFLATE,
+    LEVELS,
+    Deflating,
+    Level,
+    crc32,
+    deflated,
+)
+from glassware_archives.domain.entries import Entry
+from glassware_archives.domain.outlet import Outlet
+from glassware_archives.domain.workers import Workers
+from glassware_archives.domain.zip import headers, seal
+from glassware_archives.domain.zip.headers import Head, Sizes
+
+# A thread is not worth its hand-over below.
+_SMALL = 16 * 1024
+
+
+class Zip:
+    """One zip being written. An entry that fits in a block is added whole; others are streamed."""
+
+    def __init__(self, compression: str, workers: Workers, passphrase: str | None = None) -> None:
+        self._level = LEVELS[compression]
+        #: The length of the blocks that ``write`` takes.
+        self.block = self._level.block
+        self._passphrase = passphrase
+        self._line = workers.line()
+        self._out = Outlet()
+        self._directory = bytearray()
+        self._entries = 0
+        self._open: _Streamed | None = None
+
+    def add(self, entry: Entry, content: bytes) -> None:
+        """Write a whole entry, with its sizes before its content."""
+        then = partial(self._whole, headers.head(entry))
+        passphrase = self._passphrase if entry.kind == "file" else None
+        if passphrase is None and (len(content) <= _SMALL or self._level.library is None):
+            self._line.put(then, packed(self._level, None, content))
+        else:
+            self._line.work(then, packed, self._level, passphrase, content)
+
+    def begin(self, entry: Entry, size: int | None) -> None:
+        """Begin an entry whose content follows in ``write``; its size is what is known of it."""
+        self._open = _Streamed(headers.head(entry), size or 0, self._passphrase)
+        self._line.put(self._streamed, self._open)
+        self._deflating = Deflating(self._level, self._line, partial(self._piece, self._open))
+
+    def write(self, block: bytes) -> None:
+        """Write a block of the entry's content."""
+        assert self._open
+        self._open.take(block)
+        self._deflating.write(block)
+
+    def end(self) -> None:
+        """End the entry."""
+        self._deflating.end()
+        self._line.put(self._ended, self._open)
+        self._open = None
+
+    def cut(self) -> int:
+        """End the file whose source failed, if one has begun; return how much of it there is."""
+        if self._open is None:
+            return 0
+        size = self._open.sizes.size
+        self.end()
+        return size
+
+    def finish(self) -> None:
+        """Write what comes after the last entry."""
+        self._line.finish()
+        ending = headers.ending(self._entries, len(self._directory), self._out.total)
+        for start in range(0, len(self._directory), self.block):
+            self._out.put(bytes(self._directory[start : start + self.block]))
+        self._out.put(ending)
+
+    def drain(self) -> Iterable[bytes]:
+        """Return what was made since, once it is worth it."""
+        return self._out.drain()
+
+    def rest(self) -> Iterable[bytes]:
+        """Return all that was made since."""
+        return self._out.rest()
+
+    def close(self) -> None:
+        """Drop what is unfinished."""
+        self._line.close()
+
+    def _whole(self, head: Head, result: tuple[Sizes, bytes, int, bytes]) -> None:
+        sizes, extra, flags, content = result
+        if flags:
+            head = head._replace(flags=head.flags | flags)
+        self._note(head, sizes, extra)
+        self._out.put(headers.local(head, sizes, extra))
+        self._out.put(content)
+
+    def _streamed(self, entry: _Streamed) -> None:
+        entry.offset = self._out.total
+        self._out.put(entry.start())
+
+    def _piece(self, entry: _Streamed, packed: bytes) -> None:
+        self._out.put(entry.sealed(packed))
+
+    def _ended(self, entry: _Streamed) -> None:
+        self._out.put(entry.end())
+        self._note(entry.head, entry.sizes, entry.extra, entry.offset)
+
+    def _note(self, head: Head, sizes: Sizes, extra: bytes, offset: int | None = None) -> None:
+        place = self._out.total if offset is None else offset
+        self._directory += headers.central(head, sizes, place, extra)
+        self._entries += 1
+
+
+def packed(level: Level, passphrase: str | None, content: bytes) -> tuple[Sizes, bytes, int, bytes]:
+    """Return a whole entry's sizes, extra field, flags and bytes."""
+    method, data = deflated(level, content)
+    if passphrase is None:
+        return Sizes(method, crc32(content), len(data), len(content)), b"", 0, data
+    lock = seal.Seal(passphrase)
+    data = b"".join((lock.start, lock.update(data), lock.end()))
+    sizes = Sizes(seal.METHOD, 0, len(data), len(content))
+    return sizes, seal.field(method), headers.ENCRYPTED, data
+
+
+class _Streamed:
+    """An entry being written: what its headers will say."""
+
+    def __init__(self, head: Head, expected: int, passphrase: str | None) -> None:
+        self.offset = self._packed = self._size = self._crc = 0
+        self._seal = seal.Seal(passphrase) if passphrase is not None else None
+        self.extra = seal.field(DEFLATE) if self._seal else b""
+        sealed = headers.ENCRYPTED if self._seal else 0
+        self.head = head._replace(flags=head.flags | headers.STREAMED | sealed)
+        self._expected = expected
+
+    @property
+    def sizes(self) -> Sizes:
+        """What is known by now."""
+        method, crc = (seal.METHOD, 0) if self._seal else (DEFLATE, self._crc)
+        return Sizes(method, crc, self._packed, self._size)
+
+    def take(self, block: bytes) -> None:
+        self._size += len(block)
+        if self._seal is None:
+            self._crc = crc32(block, self._crc)
+
+    def start(self) -> bytes:
+        header = headers.local(self.head, self.sizes._replace(size=self._expected), self.extra)
+        return header + (self._written(self._seal.start) if self._seal else b"")
+
+    def sealed(self, packed: bytes) -> bytes:
+        return self._written(self._seal.update(packed) if self._seal else packed)
+
+    def end(self) -> bytes:
+        code = self._written(self._seal.end()) if self._seal else b""
+        return code + headers.descriptor(self.sizes, self._expected)
+
+    def _written(self, data: Any) -> bytes:
+        self._packed += len(data)
+        return data
