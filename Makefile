@@ -11,7 +11,7 @@ services := $(notdir $(wildcard services/*))
 timed := tools/timed
 pytest := $(bin)/python -m pytest
 # Tests that need no program but those that the lock brings.
-alone := not readers and not browser and not nginx and not puppet and not jenkins
+alone := not readers and not browser and not nginx and not puppet and not jenkins and not rabbitmq
 # Those that make services, which takes a while.
 made := tests/template tests/newborn
 readers := unzip libarchive-tools 7zip libxml2-utils
@@ -47,6 +47,10 @@ test-postgres: setup ## every service's tests, and the suite's, on a private Pos
 
 test-media: setup ## JSON and XML read and written, with many more documents: EXAMPLES=10000
 	@$(timed) media env GLASSWARE_TEST_EXAMPLES=$(or $(EXAMPLES),2000) $(pytest) -n 2 tests/media
+
+test-brokers: setup ## jobs carried by a real RabbitMQ: the same tests, and workers killed
+	@tools/need rabbitmq-server
+	@$(timed) brokers $(pytest) -m rabbitmq
 
 test-nginx: setup ## the suite behind nginx
 	@which nginx >/dev/null || tools/apt nginx-light
@@ -108,6 +112,6 @@ clean: ## remove what was built; .venv and the data under var/ stay
 help: ## this list
 	@awk -f tools/help.awk Makefile browser.mk deploy.mk puppet.mk jenkins.mk bench.mk
 
-.PHONY: run tour test test-processes test-template test-media test-postgres test-nginx test-readers lint format coverage count docs setup lock clean help
+.PHONY: run tour test test-processes test-template test-media test-postgres test-brokers test-nginx test-readers lint format coverage count docs setup lock clean help
 
 include browser.mk deploy.mk puppet.mk jenkins.mk bench.mk

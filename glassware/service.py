@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 from flask import Flask, has_request_context, request
@@ -23,7 +23,7 @@ from glassware.auth.signatures import FindSigner, SignatureVerifier
 from glassware.auth.tokens import FindKey, TokenVerifier
 from glassware.client import Client
 from glassware.client.transports import BreakerTransport, MeterTransport, NetworkTransport
-from glassware.config import CHASSIS, Config, Option
+from glassware.config import CHASSIS, Config, ConfigError, Option
 from glassware.db import Database, engine_options
 from glassware.db.once import spend
 from glassware.db.standing import require_head
@@ -36,6 +36,9 @@ from glassware.observe.edge import Edge
 from glassware.observe.health import Checks
 from glassware.observe.metrics import Metrics
 from glassware.openapi import DOCUMENTATION, Neighbours, Pages, neighbours
+
+if TYPE_CHECKING:
+    from glassware.jobs.carrier import Carrier
 
 Transports = Mapping[str, httpx2.BaseTransport]
 
@@ -178,7 +181,9 @@ class Service:
         if database is None:
             raise ValueError(f"{self.name} has jobs, and no database for them")
         with app.app_context():
-            queue = Queue(self.jobs, database.engine, database.session, config)
+            queue = Queue(
+                self.jobs, database.engine, database.session, config, carrier(config, self.name)
+            )
         metrics.watch("jobs", "Jobs by kind and state.", queue.counts, ("kind", "state"))
         return queue
 
@@ -246,6 +251,17 @@ def relayed_token() -> str | None:
     if not has_request_context():
         return None
     return request.environ.get("glassware.principal", ANONYMOUS).token or None
+
+
+def carrier(config: Config, service: str) -> Carrier | None:
+    """Return what carries jobs between hosts, as configured. Raises ConfigError."""
+    if not config["jobs.broker"]:
+        return None
+    try:
+        from glassware.jobs.carrier import Carrier
+    except ModuleNotFoundError as error:
+        raise ConfigError(f"jobs.broker needs glassware[brokers]: {error}") from None
+    return Carrier(config["jobs.broker"], service)
 
 
 def remote_keys(config: Config, transport: httpx2.BaseTransport) -> RemoteKeys:

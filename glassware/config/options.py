@@ -276,6 +276,14 @@ FAST = (
 JOBS = (
     Option("jobs.threads", int, 2, "Jobs that a worker does at once.", minimum=1),
     Option("jobs.poll", float, 1.0, "Seconds between two looks for a job that waits."),
+    Option(
+        "jobs.broker",
+        str,
+        "",
+        "What carries jobs to workers on several hosts: redis://host:6379/0 or amqp://host/, by"
+        " glassware[brokers]. Empty: workers find them in the database, as they do what a broker"
+        " loses. A URL with a password belongs into a secrets file.",
+    ),
     Option("jobs.lease", float, 30.0, "Seconds until a dead worker's job is taken over."),
     Option("jobs.keep", float, 86_400.0, "Seconds that a finished job and its result are kept."),
     Option("jobs.per_owner", int, 20, "Unfinished jobs that one caller may have.", minimum=1),

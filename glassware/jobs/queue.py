@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import ColumnElement, Engine, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Engine, Table, delete, event, func, select, true, update
 from sqlalchemy.orm import scoped_session
 from uuid_utils.compat import uuid7
 
@@ -22,6 +22,9 @@ from glassware.jobs.kinds import Kind, Run
 from glassware.jobs.model import CANCELLED, RUNNING, WAITING, JobRow
 from glassware.observe.context import Trace, current
 from glassware.problems import TooManyJobsProblem
+
+if TYPE_CHECKING:
+    from glassware.jobs.carrier import Carrier
 
 UNFINISHED = (WAITING, RUNNING)
 
@@ -43,9 +46,15 @@ class Queue:
     """The jobs of an app. Each change is one statement, and good only for who holds the job."""
 
     def __init__(
-        self, jobs: Jobs, engine: Engine, session: scoped_session[Session], config: Config
+        self,
+        jobs: Jobs,
+        engine: Engine,
+        session: scoped_session[Session],
+        config: Config,
+        carrier: Carrier | None = None,
     ) -> None:
         self.jobs, self.engine, self.session, self.config = jobs, engine, session, config
+        self.carrier = carrier
         self.kinds = {kind.name: kind for kind in jobs.kinds}
         self.table: Table = jobs.model.metadata.tables["jobs"]
         self.key = derived(config["app.secret_key"], "jobs")
@@ -63,6 +72,8 @@ class Queue:
         sealed = Seal(self.key, str(id)).sealed(json.dumps(told).encode())
         row: JobRow = self.jobs.model(id=id, kind=kind.name, owner=who.subject, sealed=sealed)
         self.session.add(row)
+        if carrier := self.carrier:
+            event.listen(self.session(), "after_commit", lambda _: carrier.send(id), once=True)
         return row
 
     def admit(self, who: Principal) -> None:
@@ -82,13 +93,13 @@ class Queue:
         if not changed.rowcount:
             self.session.execute(delete(self.table).where(columns.id == row.id))
 
-    def claim(self) -> Run | None:
-        """Take the job that has been due for longest, and begin an attempt at it."""
+    def claim(self, id: UUID | None = None) -> Run | None:
+        """Take the job, or the one that has been due for longest, and begin an attempt at it."""
         columns, lease = self.table.c, timedelta(seconds=self.config["jobs.lease"])
         due = (
             select(columns.id)
             .where(columns.state.in_(UNFINISHED), columns.due_at <= now())
-            .where(columns.kind.in_(self.kinds))
+            .where(columns.kind.in_(self.kinds), true() if id is None else columns.id == id)
             .order_by(columns.due_at)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
+from queue import Empty, Full
+from queue import Queue as Inbox
+from uuid import UUID
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
@@ -37,18 +41,23 @@ class Worker:
         self.config = self.queue.config
         self.stopping = threading.Event()
         self.runs: set[Run] = set()
+        #: The job of the message that came last, until somebody has time for it.
+        self.inbox: Inbox[UUID] = Inbox(1)
+        self.next_look = 0.0
 
     def run(self, patience: float) -> None:
         """Work until ``stopping`` is set; release what is not done ``patience`` seconds later."""
+        carrier = self.queue.carrier
         threads = [
-            threading.Thread(target=self.loop, name=f"worker-{number}")
+            threading.Thread(target=self.serve if carrier else self.loop, name=f"worker-{number}")
             for number in range(self.config["jobs.threads"])
         ]
         for thread in threads:
             thread.start()
-        while not self.stopping.is_set():
-            self.guard(self.queue.sweep)
-            self.stopping.wait(SWEEP)
+        with carrier.received(self.hand) if carrier else nullcontext():
+            while not self.stopping.is_set():
+                self.guard(self.queue.sweep)
+                self.stopping.wait(SWEEP)
         deadline = time.monotonic() + patience
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
@@ -62,9 +71,29 @@ class Worker:
             if not self.guard(self.step):
                 self.stopping.wait(self.config["jobs.poll"])
 
-    def guard(self, step: object) -> bool:
+    def serve(self) -> None:
+        for id in self.orders():
+            self.guard(partial(self.step, id))
+
+    def orders(self) -> Iterator[UUID | None]:
+        """Yield the job of each message, and None whenever it is time to look into the table."""
+        poll = self.config["jobs.poll"]
+        while not self.stopping.is_set():
+            if time.monotonic() >= self.next_look:
+                self.next_look = time.monotonic() + poll
+                yield None
+            with suppress(Empty):
+                yield self.inbox.get(timeout=min(poll, BEAT))
+
+    def hand(self, id: UUID) -> None:
+        """Have somebody do the job, who may be busy still; who waits meanwhile finds it itself."""
+        while not self.stopping.is_set():
+            with suppress(Full):
+                self.inbox.put(id, timeout=BEAT)
+                return
+
+    def guard(self, step: Callable[[], object]) -> bool:
         """Do one step with the app at hand; a database that is away for a while is no end."""
-        assert callable(step)
         try:
             with self.app.app_context():
                 return bool(step())
@@ -72,9 +101,9 @@ class Worker:
             event(log, "worker_waits", level=logging.ERROR, exc_info=error)
             return False
 
-    def step(self) -> bool:
-        """Do one job; return False where none is due."""
-        run = self.queue.claim()
+    def step(self, id: UUID | None = None) -> bool:
+        """Do the job, or whichever is due; return False where there is none to be done."""
+        run = self.queue.claim(id)
         if run is not None:
             self.work(run)
         return run is not None

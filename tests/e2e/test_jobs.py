@@ -9,7 +9,7 @@ import signal
 import sqlite3
 import time
 from base64 import b64encode
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 
 from glassware.jobs.worker import Worker
 from glassware.testing import assert_problem
+from tests import servers
 from tests.e2e import worlds
 from tests.e2e.sources import source
 
@@ -107,12 +108,20 @@ def test_an_order_that_is_sent_again_is_one_job(world: worlds.World, ann: worlds
 
 
 @pytest.mark.processes
+@pytest.mark.parametrize(
+    "carrier", ["table", "redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
+)
 def test_workers_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served(
-    tmp_path: Path,
+    tmp_path: Path, carrier: str
 ) -> None:
     chance = random.Random(7)
-    settings = {"jobs.lease": "1.5", "jobs.poll": "0.1"}
-    with worlds.processes(tmp_path, settings) as suite, source(suite.file_port) as files:
+    settings = {"jobs.lease": "1.5", "jobs.poll": "0.3"}
+    with ExitStack() as stack:
+        if carrier in servers.BROKERS:
+            broker = stack.enter_context(servers.BROKERS[carrier]())
+            settings["jobs.broker"] = broker.url
+        suite = stack.enter_context(worlds.processes(tmp_path, settings))
+        files = stack.enter_context(source(suite.file_port))
         ann = suite.person()
         entries = [
             {"name": "slow", "url": f"{files.url}/slow/150"},
@@ -128,7 +137,7 @@ def test_workers_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served(
             for url in urls:
                 file_is_whole_or_absent(suite, ann, url)
             suite.suite.launch("archives-worker", "archives", "worker")
-        jobs = [finished(suite, ann, url, 60) for url in urls]
+        jobs = [finished(suite, ann, url, 180) for url in urls]
         assert {job["state"] for job in jobs} <= {"done", "failed"}, jobs
         done = [job for job in jobs if job["state"] == "done"]
         with suite.http("archives") as client:

@@ -1,8 +1,9 @@
-"""The toy shop on both databases, with a worker that the test drives."""
+"""The toy shop on each database and each broker, with a worker that the test drives."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,6 +16,7 @@ from glassware.client.transports import WSGITransport
 from glassware.jobs.worker import Worker
 from glassware.testing import Issuer
 from glassware.testing.postgres import Postgres
+from tests import servers
 
 from . import toys
 
@@ -32,10 +34,11 @@ class Shop:
             "service.state_dir": str(folder),
             "service.secrets_dir": str(folder / "secrets"),
             "limits.storage": "",
-            "jobs.poll": "0.02",
+            "jobs.poll": "0.2" if "jobs.broker" in settings else "0.02",
             **settings,
         }
         self.apps: list[Any] = []
+        self.open, self.listens = ExitStack(), False
         self.app = self.another()
         self.queue = self.app.extensions["glassware"].jobs
         self.worker = Worker(self.app)
@@ -63,9 +66,21 @@ class Shop:
         return answer.json()
 
     def step(self) -> bool:
-        """Have the worker do what is due, if anything is."""
+        """Have the worker do what a message or the table says is due, if anything is."""
+        carrier = self.queue.carrier
+        if carrier and not self.listens:
+            self.listens = True
+            self.open.enter_context(carrier.received(self.worker.hand))
+        hint = next(self.worker.orders()) if carrier else None
         with self.app.app_context():
-            return self.worker.step()
+            return self.worker.step(hint)
+
+    def close(self) -> None:
+        for app in self.apps:
+            with app.app_context():
+                toys.db.close()
+            if carrier := app.extensions["glassware"].jobs.carrier:
+                carrier.broker.close()
 
     def sql(self, statement: str) -> Any:
         with self.app.app_context(), toys.db.engine.begin() as connection:
@@ -82,9 +97,33 @@ def cluster() -> Iterator[Postgres]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def shop(request: pytest.FixtureRequest, tmp_path: Path, cluster: Postgres) -> Iterator[Shop]:
+@pytest.fixture(scope="session")
+def brokers() -> Iterator[Callable[[str], str]]:
+    """Start a broker when it is first asked for; return its URL."""
+    urls: dict[str, str] = {}
+    with ExitStack() as stack:
+
+        def url(name: str) -> str:
+            if name not in urls:
+                urls[name] = stack.enter_context(servers.BROKERS[name]()).url
+            return urls[name]
+
+        yield url
+
+
+CARRIED = ["redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
+
+
+@pytest.fixture(params=["sqlite", "postgresql", *CARRIED])
+def shop(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    cluster: Postgres,
+    brokers: Callable[[str], str],
+) -> Iterator[Shop]:
     settings = {}
+    if request.param in servers.BROKERS:
+        settings["jobs.broker"] = brokers(request.param)
     name = f"toys_{uuid4().hex[:8]}"
     if request.param == "postgresql":
         cluster.create(name)
@@ -92,9 +131,9 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, cluster: Postgres) -> I
     shop = Shop(tmp_path, settings)
     with shop.app.app_context():
         toys.db.create_all()
-    yield shop
-    for app in shop.apps:
-        with app.app_context():
-            toys.db.close()
-    if settings:
+    with shop.open:
+        yield shop
+        shop.worker.stopping.set()
+    shop.close()
+    if request.param == "postgresql":
         cluster.drop(name)

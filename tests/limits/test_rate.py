@@ -21,7 +21,7 @@ from glassware.config.networks import Networks
 from glassware.limits.rate import DRAFT
 from glassware.service import Service
 from glassware.testing import Issuer, assert_problem
-from tests.limits.conftest import Redis
+from tests.servers import Redis
 
 
 class Shared(Resource):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from glassware.limits.rate import storage
 from glassware.limits.windows import Counts, Limit, MemoryWindows, used, wait
-from tests.limits.conftest import Redis
+from tests.servers import Redis
 
 SECONDS = 10
 STEPS = st.lists(st.floats(0, 25, allow_nan=False).map(lambda step: round(step, 3)), max_size=40)

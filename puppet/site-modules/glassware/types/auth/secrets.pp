@@ -10,6 +10,7 @@ type Glassware::Auth::Secrets = Struct[{
   Optional['auth.jwks_url']           => Glassware::Secret,
   Optional['limits.default']          => Glassware::Secret,
   Optional['limits.storage']          => Glassware::Secret,
+  Optional['jobs.broker']             => Glassware::Secret,
   Optional['traces.endpoint']         => Glassware::Secret,
   Optional['app.secret_key']          => Glassware::Secret,
   Optional['auth.key_secret']         => Glassware::Secret,

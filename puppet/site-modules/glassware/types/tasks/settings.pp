@@ -54,6 +54,7 @@ type Glassware::Tasks::Settings = Struct[{
   Optional['jobs']        => Struct[{
     Optional['threads']   => Integer[1],
     Optional['poll']      => Variant[Integer, Float],
+    Optional['broker']    => Glassware::Line,
     Optional['lease']     => Variant[Integer, Float],
     Optional['keep']      => Variant[Integer, Float],
     Optional['per_owner'] => Integer[1],
