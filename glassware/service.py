@@ -15,6 +15,7 @@ from flask import Flask, has_request_context, request
 from glassware.api import Resource, Runtime, errors
 from glassware.api.app import App
 from glassware.api.declare import register
+from glassware.api.lane import Lane
 from glassware.api.system import SYSTEM, Fault
 from glassware.auth.jwks import RemoteKeys
 from glassware.auth.memory import TokenMemory
@@ -38,6 +39,8 @@ from glassware.observe.metrics import Metrics
 from glassware.openapi import DOCUMENTATION, Neighbours, Pages, neighbours
 
 if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
+
     from glassware.jobs.carrier import Carrier
 
 Transports = Mapping[str, httpx2.BaseTransport]
@@ -136,10 +139,12 @@ class Service:
         vitals.watch(metrics, config, checks, app.extensions["glassware"].release)
         errors.install(app)
         toys = (Fault,) if config["service.mode"] == "development" else ()
-        register(
-            app, (*SYSTEM, *DOCUMENTATION, *toys, *(JOBS if self.jobs else ()), *self.resources)
-        )
-        edge = Edge(app.wsgi_app, self.name, metrics=metrics)
+        more = JOBS if self.jobs else ()
+        resources = (*SYSTEM, *DOCUMENTATION, *toys, *more, *self.resources)
+        register(app, resources)
+        edge: WSGIApplication = Edge(app.wsgi_app, self.name, metrics=metrics)
+        if config["fast.reads"]:
+            edge = Lane(app, edge, app.extensions["glassware"], resources)
         vars(app)["wsgi_app"] = BehindProxies(edge, config["server.proxies"])
         return app
 

@@ -75,14 +75,19 @@ def target() -> str:
 
 def meter(limits: Limits, who: Principal) -> None:
     """Count the request against the limit of the resource, or the one that all share."""
-    if limits is None:
-        return
-    name, text = request.endpoint or "", limits
-    if not isinstance(text, str):
-        method = "GET" if request.method == "HEAD" else request.method
-        name, text = f"{name}.{method.lower()}", text.get(method, "")
+    method = "GET" if request.method == "HEAD" else request.method
     limiter = runtime().limiter
-    if text:
-        limiter.meter(name, Limit.of(text), who, request.remote_addr)
-    else:
-        limiter.meter(DEFAULT, limiter.default, who, request.remote_addr)
+    name, limit = limit_of(limits, request.endpoint or "", method, limiter.default)
+    limiter.meter(name, limit, who, request.remote_addr)
+
+
+def limit_of(
+    limits: Limits, endpoint: str, method: str, default: Limit | None
+) -> tuple[str, Limit | None]:
+    """Return the name of the limit that holds, and the limit."""
+    if limits is None:
+        return endpoint, None
+    name, text = endpoint, limits
+    if not isinstance(text, str):
+        name, text = f"{endpoint}.{method.lower()}", text.get(method, "")
+    return (name, Limit.of(text)) if text else (DEFAULT, default)

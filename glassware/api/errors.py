@@ -41,7 +41,7 @@ from glassware.problems import (
 
 PROBLEM_JSON, PROBLEM_XML = "application/problem+json", "application/problem+xml"
 XML_WISHES = {PROBLEM_XML, "application/xml", "text/xml"}
-WISHES = [PROBLEM_JSON, "application/json", PROBLEM_XML, "application/xml", "text/xml", HTML]
+WISHES = (PROBLEM_JSON, "application/json", PROBLEM_XML, "application/xml", "text/xml", HTML)
 log = logging.getLogger(__name__)
 
 

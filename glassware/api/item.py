@@ -7,12 +7,12 @@ from typing import Any, ClassVar
 
 from flask import Response, request
 from flask_marshmallow import Schema
-from sqlalchemy import Select, bindparam
+from sqlalchemy import Select
 
-from glassware.api import conditional, parse, reads
+from glassware.api import conditional, parse
 from glassware.api.filters import chosen_fields
 from glassware.api.resource import SAFE, Resource, flush
-from glassware.api.runtime import database, mount_url
+from glassware.api.runtime import database
 from glassware.api.schema import made
 from glassware.auth import Principal
 from glassware.problems import NotFoundProblem
@@ -37,31 +37,11 @@ class Item(Resource):
 
     def get(self, who: Principal, **ids: Any) -> Any:
         only = chosen_fields(self.schema, request.args.get("fields"))
-        reading = self.reading(who, only)
-        item = self.find(who, ids) if reading is None else self.row(reading, who, ids)
+        item = self.find(who, ids)
         headers = {"ETag": conditional.tag(item)}
         if conditional.matches(headers["ETag"]):
             return Response(status=304, headers=headers)
-        if reading is None:
-            return made(self.schema, only).dump(item), 200, headers
-        return reading.dump(item, mount_url()), 200, headers
-
-    def reading(self, who: Principal, only: frozenset[str] | None) -> reads.Reading | None:
-        """Return the fast way to read one item, None where there is none."""
-        policy = self.policy_for("GET")
-        if policy is None or policy.needs_item:
-            return None
-
-        def build(caller: Principal) -> Select[Any]:
-            return self.select(caller).filter_by(id=bindparam("id"))
-
-        return reads.reading((type(self), only), who, made(self.schema, only), build)
-
-    def row(self, reading: reads.Reading, who: Principal, ids: Mapping[str, Any]) -> Any:
-        """Return the row; raise NotFoundProblem where there is none that the caller may see."""
-        for row in reads.rows(reading, who, ids):
-            return row
-        raise self.nothing(ids)
+        return made(self.schema, only).dump(item), 200, headers
 
     def put(self, who: Principal, **ids: Any) -> Any:
         """Replace the item; what is left out becomes its default."""
@@ -88,23 +68,16 @@ class Item(Resource):
         """Return the item; raise NotFoundProblem where there is none that the caller may see."""
         policy = self.policy_for(request.method)
         assert policy is not None
-        reading = self.reading(who, None)
-        if reading is None:
-            item = database().session.scalar(self.select(who).filter_by(id=ids["id"]))
-        else:
-            item = reads.entity(reading, who, ids)
+        item = database().session.scalar(self.select(who).filter_by(id=ids["id"]))
         if item is None or not policy.permits(who, item):
             # Not a 403: that would confirm that the id exists.
-            raise self.nothing(ids)
+            raise NotFoundProblem(f"There is no {type(self).__name__.lower()} {ids['id']} here.")
         return item
-
-    def nothing(self, ids: Mapping[str, Any]) -> NotFoundProblem:
-        return NotFoundProblem(f"There is no {type(self).__name__.lower()} {ids['id']} here.")
 
     def apply(self, who: Principal, item: Any, schema: Schema, given: Any) -> Any:
         self.change(who, item, parse.load(schema, given))
         flush()
-        return reads.dump(schema, item), 200, {"ETag": conditional.tag(item)}
+        return schema.dump(item), 200, {"ETag": conditional.tag(item)}
 
 
 def writable(schema: Schema, item: Any) -> dict[str, Any]:

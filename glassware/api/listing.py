@@ -7,17 +7,33 @@ place; both go through the same lines.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlencode
 
 from flask_marshmallow import Schema
 from sqlalchemy import Select, bindparam
 
-from glassware.api.filters import Filter, column_of, conditions
-from glassware.api.paging import Order, beyond, ordered
+from glassware.api.conditional import digest
+from glassware.api.filters import Filter, column_of, conditions, values
+from glassware.api.paging import Order, beyond, ordered, read_limit
+from glassware.api.schema import made
+from glassware.auth import Principal
+from glassware.config import Config
 from glassware.problems import InvalidParameterProblem
 
 SIZE = "page_size"
+#: The parameters of every listing, besides its filters.
+COMMON = frozenset({"limit", "cursor", "sort", "fields"})
 Name = Callable[[str, Any], Any]
+
+
+class Listed(Protocol):
+    """What a listing is declared to be."""
+
+    schema: type[Schema]
+    filters: Mapping[str, Filter]
+    sorts: tuple[str, ...]
+    sort: str
 
 
 class Listing:
@@ -73,6 +89,31 @@ class Listing:
             after = [name(f"c{index}", value) for index, value in enumerate(self.after)]
             statement = beyond(statement, self.orders, after)
         return ordered(statement, self.orders).limit(name(SIZE, self.size))
+
+
+def asked(listed: Listed, model: Any, args: Mapping[str, str], config: Config) -> Listing:
+    """Return what the parameters ask for, one item more than the page shows.
+
+    Raises InvalidParameterProblem.
+    """
+    size = read_limit(args.get("limit"), config["paging.limit"], config["paging.max_limit"])
+    schema = made(listed.schema)
+    wanted = values(args, listed.filters, schema)
+    steps = orders(args.get("sort", listed.sort), listed.sorts, schema, model)
+    return Listing(model, schema, listed.filters, wanted, steps, size + 1)
+
+
+def binding(path: str, who: Principal, args: Mapping[str, str]) -> str:
+    """Return what a cursor is good for: this listing, so sorted and filtered, for this caller."""
+    free = {"cursor", "limit", "fields"}
+    narrowed = sorted(pair for pair in args.items() if pair[0] not in free)
+    return digest(path, who.subject, narrowed)
+
+
+def following(url: str, args: Mapping[str, str], cursor: str) -> str:
+    """Return the URL of the next page."""
+    rest = {name: value for name, value in args.items() if name != "cursor"}
+    return f"{url}?{urlencode({**rest, 'cursor': cursor})}"
 
 
 def orders(asked: str, sorts: Sequence[str], schema: Schema, model: Any) -> list[Order]:

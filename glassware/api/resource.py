@@ -53,6 +53,8 @@ class Resource(BaseResource):
     makes: ClassVar[tuple[str, ...]] = ()
     #: The query parameters that it knows.
     parameters: ClassVar[frozenset[str]] = frozenset()
+    #: Whether a GET is always answered by the same document.
+    constant: ClassVar[bool] = False
     #: The hook that a class must have for a method to exist, where it is not named as the method.
     hooks: ClassVar[Mapping[str, str]] = {}
 

@@ -34,9 +34,8 @@ class Runtime:
     """What belongs to one app.
 
     ``release`` is the version of the service's package; ``parts`` is what the service itself keeps
-    for as long as the app lives; ``jobs`` is the queue of a service that has jobs; ``readings``
-    are the statements kept by ``reads``; ``running`` holds the keys of the requests that are
-    being answered.
+    for as long as the app lives; ``jobs`` is the queue of a service that has jobs; ``running``
+    holds the keys of the requests that are being answered.
     """
 
     service: str
@@ -53,7 +52,6 @@ class Runtime:
     parts: Any = None
     jobs: Any = None
     signatures: SignatureVerifier | None = None
-    readings: dict[Any, Any] = field(default_factory=dict)
     running: dict[str, object] = field(default_factory=dict)
 
 

@@ -57,6 +57,7 @@ class Live(Resource):
     path = "/health/live"
     policy = public("health")
     limit = None
+    constant = True
     answers = HealthSchema
 
     def get(self, who: Principal) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from ipaddress import IPv4Address, ip_network
 
 from glassware.auth.policy import Policy
@@ -27,6 +28,7 @@ def network(option: str) -> Policy:
     )
 
 
+@lru_cache(1024)
 def network_of(address: str | None) -> str:
     """Return what the caller's provider gives to one customer: an IPv4 address, an IPv6 /64.
 

@@ -22,7 +22,8 @@ class Policy:
 
     ``scopes`` are, for the documentation, the sets of scopes each of which suffices. ``networks``
     are the options that it looks a caller's address up in, and ``reaches`` tells whether anybody at
-    all could be let in from there.
+    all could be let in from there. ``by_token`` says that it goes by the caller's token and nothing
+    else.
     """
 
     words: str
@@ -32,6 +33,7 @@ class Policy:
     scopes: frozenset[frozenset[str]] = frozenset({frozenset()})
     networks: frozenset[str] = frozenset()
     reaches: Callable[[Principal], bool] = lambda _who: True
+    by_token: bool = False
 
     def __str__(self) -> str:
         return self.words
@@ -71,6 +73,7 @@ class Policy:
             scopes=scopes,
             networks=self.networks | other.networks,
             reaches=reaches,
+            by_token=self.by_token and other.by_token,
         )
 
     def admit(self, who: Principal) -> None:
@@ -96,12 +99,12 @@ class Policy:
 def scope(name: str) -> Policy:
     """The token was granted the scope (RFC 6749 section 3.3)."""
     suffices = frozenset({frozenset({name})})
-    return Policy(f"scope {name}", lambda who, _item: who.may(name), scopes=suffices)
+    return Policy(f"scope {name}", lambda who, _item: who.may(name), scopes=suffices, by_token=True)
 
 
 def authenticated() -> Policy:
     """Any caller with a valid token."""
-    return Policy("authenticated", lambda who, _item: who.known)
+    return Policy("authenticated", lambda who, _item: who.known, by_token=True)
 
 
 def owner(attribute: str) -> Policy:
@@ -115,4 +118,4 @@ def owner(attribute: str) -> Policy:
 
 def public(reason: str) -> Policy:
     """Everybody, without a token; the reason is listed by ``manage.py routes``."""
-    return Policy(f"public: {reason}", lambda _who, _item: True, is_public=True)
+    return Policy(f"public: {reason}", lambda _who, _item: True, is_public=True, by_token=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +32,7 @@ class Principal:
         """Whether the caller proved who they are."""
         return bool(self.subject)
 
-    @property
+    @cached_property
     def user_id(self) -> UUID:
         """The caller's id as a user; a service account is no person, and no row bears its id."""
         try:

@@ -269,7 +269,7 @@ FAST = (
         "fast.reads",
         bool,
         True,
-        "Read by statements and dumps that are built once, in place of the ORM and marshmallow.",
+        "Answer plain reads before Flask, by statements and writers that are built once.",
     ),
 )
 

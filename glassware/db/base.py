@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, Executable, MetaData, event, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Engine, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
 from glassware.db.once import answers_table, nonces_table
+from glassware.db.prepared import Kept
 from glassware.db.types import Instant, now
 
 #: Named constraints can be altered by a migration on every database.
@@ -36,8 +33,8 @@ SQLITE_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "
 ENGINE_OPTIONS = {"hide_parameters": True, "pool_timeout": 5.0}
 
 
-#: Where an app keeps the connections that only read.
-READERS = "glassware.readers"
+#: Where an app keeps the connections for single statements.
+KEPT = "glassware.kept"
 
 
 class Row:
@@ -54,38 +51,6 @@ class Row:
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:
         return {"version_id_col": cls.version}
-
-
-class Readers:
-    """Connections for reading, in autocommit; as many as there ever were reads at once."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.idle: deque[Connection] = deque()
-
-    def fetch(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
-        try:
-            connection = self.idle.pop()
-        except IndexError:
-            connection = self.open()
-        try:
-            found = connection.execute(statement, values).all()
-        except BaseException:
-            connection.close()
-            raise
-        self.idle.append(connection)
-        return found
-
-    def open(self) -> Connection:
-        """Return a connection that the engine's pool does not count."""
-        connection = self.engine.connect()
-        connection.detach()
-        return connection
-
-    def close(self) -> None:
-        with suppress(IndexError):
-            while True:
-                self.idle.pop().close()
 
 
 class Database(SQLAlchemy):
@@ -111,31 +76,17 @@ class Database(SQLAlchemy):
         with app.app_context():
             if self.engine.dialect.name == "sqlite":
                 event.listen(self.engine, "connect", set_up)
-            app.extensions[READERS] = Readers(self.engine)
-
-    def read(self, statement: Executable, values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the rows of a statement that only reads, as a transaction of its own.
-
-        The connections for this are kept open, apart from the session's. Where the server has
-        closed them meanwhile, others take their place.
-        """
-        readers = self.readers
-        try:
-            return readers.fetch(statement, values)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            readers.close()  # the server has lost the others, too
-            return readers.fetch(statement, values)
+            app.extensions[KEPT] = Kept(self.engine)
 
     @property
-    def readers(self) -> Readers:
-        found: Readers = current_app.extensions[READERS]
+    def kept(self) -> Kept:
+        """The present app's connections for single statements, apart from the session's."""
+        found: Kept = current_app.extensions[KEPT]
         return found
 
     def close(self) -> None:
         """Close the idle connections of the present app."""
-        self.readers.close()
+        self.kept.close()
         self.engine.dispose()
 
     def ping(self) -> None:

@@ -24,13 +24,17 @@ def secure(app: Flask) -> None:
     def add(response: Response) -> Response:
         headers = response.headers
         there = {name.lower() for name, _ in headers}
-        kept = "private, no-cache" if "etag" in there else "no-store"
-        wanted = [*SECURITY, ("Cache-Control", kept)]
-        if request.is_secure:
-            wanted.append(("Strict-Transport-Security", STRICT_TRANSPORT))
+        wanted = standing("etag" in there, request.is_secure)
         headers.extend([pair for pair in wanted if pair[0].lower() not in there])
         if "vary" in there:
             response.vary.add("Accept")
         else:
             headers.add("Vary", "Accept")
         return response
+
+
+def standing(tagged: bool, secure: bool) -> list[tuple[str, str]]:
+    """Return the headers of an answer, with an ETag or without, by https or not."""
+    kept = "private, no-cache" if tagged else "no-store"
+    strict = [("Strict-Transport-Security", STRICT_TRANSPORT)] if secure else []
+    return [*SECURITY, ("Cache-Control", kept), *strict]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from glassware.config.networks import Networks, address_of
@@ -24,10 +25,11 @@ class BehindProxies:
 
     def __init__(self, app: WSGIApplication, proxies: Networks) -> None:
         self.app, self.proxies = app, proxies
+        self.believes = lru_cache(1024)(proxies.hold)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         peer = environ.get("REMOTE_ADDR", "")
-        if self.proxies.hold(peer):
+        if self.believes(peer):
             told = environ.get("HTTP_X_FORWARDED_FOR")
             environ["REMOTE_ADDR"] = caller(peer, told, self.proxies)
             scheme = environ.get("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip().lower()

@@ -45,23 +45,34 @@ class Limiter:
         self._asleep_until = -math.inf
 
     def meter(self, name: str, limit: Limit | None, who: Principal, address: str | None) -> None:
-        """Count the present request against the caller's limit of this name.
+        """Count the present request against the caller's limit of this name, once.
 
         Raises TooManyRequestsProblem.
         """
-        if self.windows is None or limit is None:
+        if HEADERS in request.environ:
             return
-        caller = f"subject {who.subject}" if who.known else f"network {network_of(address)}"
-        outcome = self.count(self.windows, f"{self.service} {name} {caller}", limit)
+        outcome = self.ask(name, limit, who, address)
         if outcome is None:
             return
-        let_in, counts = outcome
-        request.environ[HEADERS] = advice(name, limit, counts)
-        if not let_in:
+        let_in, counts, request.environ[HEADERS] = outcome
+        if limit is not None and not let_in:
             raise TooManyRequestsProblem(
                 f"This may be asked {limit.requests} times in {limit.seconds} seconds.",
                 headers={"Retry-After": str(whole(wait(counts, limit)))},
             )
+
+    def ask(
+        self, name: str, limit: Limit | None, who: Principal, address: str | None
+    ) -> tuple[bool, Counts, Mapping[str, str]] | None:
+        """Count a request; return whether it is let in, the counts, and the headers that tell.
+
+        None where nothing is limited, or nobody knows.
+        """
+        if self.windows is None or limit is None:
+            return None
+        caller = f"subject {who.subject}" if who.known else f"network {network_of(address)}"
+        outcome = self.count(self.windows, f"{self.service} {name} {caller}", limit)
+        return None if outcome is None else (*outcome, advice(name, limit, outcome[1]))
 
     def count(self, windows: Windows, key: str, limit: Limit) -> tuple[bool, Counts] | None:
         """Return whether the request is let in, and the counts; None where nobody knows."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT = re.compile(
@@ -23,8 +23,7 @@ _SAMPLED = 0x01
 TIMEOUT_HEADER = "X-Request-Timeout"
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     """A request's id and its span in a trace (W3C Trace Context, level 1).
 
     ``trace_id`` is 32 and ``span_id`` 16 hexadecimal digits; ``flags`` is 1 when the trace is
@@ -55,18 +54,12 @@ class Trace:
         (section 3.2.2) calls invalid, are replaced by new ones. A timeout that is not a plain
         number of seconds is none.
         """
-        accepted = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else None
-        told = _parsed(traceparent or "") or (secrets.token_hex(16), "", _SAMPLED)
-        trace_id, parent_id, flags = told
-        return cls(
-            accepted or secrets.token_hex(16),
-            trace_id,
-            secrets.token_hex(8),
-            flags,
-            service,
-            time.monotonic() + _seconds(timeout or ""),
-            parent_id,
-        )
+        chance = os.urandom(40).hex()
+        accepted = request_id if request_id and _REQUEST_ID.fullmatch(request_id) else chance[:32]
+        told = _parsed(traceparent) if traceparent else None
+        trace_id, parent_id, flags = told or (chance[32:64], "", _SAMPLED)
+        ends = time.monotonic() + _seconds(timeout) if timeout else math.inf
+        return cls(accepted, trace_id, chance[64:], flags, service, ends, parent_id)
 
     @property
     def traceparent(self) -> str:
@@ -74,7 +67,7 @@ class Trace:
 
     def child(self) -> Trace:
         """Return the trace for one outgoing call: the same but for a new span."""
-        return replace(self, span_id=secrets.token_hex(8))
+        return self._replace(span_id=os.urandom(8).hex())
 
 
 def _seconds(timeout: str) -> float:

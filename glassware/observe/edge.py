@@ -169,9 +169,7 @@ class Exchange:
         method = self.environ["REQUEST_METHOD"]
         known = method if method in METHODS else "other"
         route = self.environ.get(ROUTE, "none")
-        self.metrics.requests.labels(known, route, status or 0).observe(seconds)
-        self.metrics.sent.inc(self.sent)
-        self.metrics.in_progress.dec()
+        self.metrics.answered(known, route, status or 0, seconds, self.sent)
 
 
 class Body:

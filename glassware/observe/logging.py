@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TextIO
 
 from glassware.observe.context import bound
@@ -27,7 +30,24 @@ def event(
     **fields: Any,
 ) -> None:
     """Log that something happened: ``event(logger, "token_issued", subject=...)``."""
-    logger.log(level, name, exc_info=exc_info, extra={FIELDS: fields}, stacklevel=2)
+    if not logger.isEnabledFor(level):
+        return
+    handler = None if exc_info else sole(logger)
+    if handler is None:
+        logger.log(level, name, exc_info=exc_info, extra={FIELDS: fields}, stacklevel=2)
+    else:
+        handler.tell(logger.name, level, name, fields)
+
+
+def sole(logger: logging.Logger) -> Handler | None:
+    """Return our handler where nobody else would be given a record of the logger."""
+    root = logging.root
+    while logger is not root:
+        if logger.handlers or logger.filters or not logger.propagate or logger.parent is None:
+            return None
+        logger = logger.parent
+    ours = root.handlers[0] if len(root.handlers) == 1 else None
+    return ours if type(ours) is Handler and not ours.filters and not ours.level else None
 
 
 class JsonFormatter(logging.Formatter):
@@ -44,35 +64,44 @@ class JsonFormatter(logging.Formatter):
         self.scrubber = scrubber
 
     def format(self, record: logging.LogRecord) -> str:
-        document = self.head(record)
-        for name, value in getattr(record, FIELDS, {}).items():
-            document[f"{name}_" if name in document else name] = value
+        more = dict(getattr(record, FIELDS, {}))
+        own: dict[str, Any] = {}
         if record.exc_info and record.exc_info[1] is not None:
-            document["exception"] = exception(record.exc_info[1])
+            own["exception"] = exception(record.exc_info[1])
         if record.stack_info:
-            document["stack"] = record.stack_info
-        stamp = document.pop("ts")  # ours, and of a form that the scrubber would look into
-        if not self.scrubber.holds_nothing(document):
-            document = self.scrubber.value(document)
-        return json.dumps({"ts": stamp, **document})
+            own["stack"] = record.stack_info
+        told = (record.created, record.levelname, record.name, self.message(record))
+        return self.line(*told, more, own)
 
-    def head(self, record: logging.LogRecord) -> dict[str, Any]:
+    def line(
+        self,
+        created: float,
+        level: str,
+        logger: str,
+        message: str,
+        fields: Mapping[str, Any],
+        own: Mapping[str, Any] = MappingProxyType({}),
+    ) -> str:
+        """Return the line of an event; ``own`` are members whose names are ours."""
         trace = bound()
-        instant = datetime.fromtimestamp(record.created, UTC)
         document = {
-            "ts": instant.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-            "level": record.levelname,
-            "logger": record.name,
-            "event": self.message(record),
+            "level": level,
+            "logger": logger,
+            "event": message,
             "service": (trace and trace.service) or self.service,
         }
         if trace is not None:
-            document |= {
-                "request_id": trace.request_id,
-                "trace_id": trace.trace_id,
-                "span_id": trace.span_id,
-            }
-        return document
+            document["request_id"] = trace.request_id
+            document["trace_id"] = trace.trace_id
+            document["span_id"] = trace.span_id
+        taken = {"ts", *document}
+        for name, value in fields.items():
+            document[f"{name}_" if name in taken else name] = value
+        document |= own
+        if not self.scrubber.holds_nothing(document):
+            document = self.scrubber.value(document)
+        # Our own, and of a form that the scrubber would look into.
+        return json.dumps({"ts": stamp(created), **document})
 
     def message(self, record: logging.LogRecord) -> str:
         if isinstance(record.msg, str) and not record.args:
@@ -107,6 +136,11 @@ def exception(error: BaseException) -> dict[str, str]:
     }
 
 
+def stamp(moment: float) -> str:
+    """Return the moment in UTC (RFC 3339), to the microsecond."""
+    return f"{datetime.fromtimestamp(moment, UTC).isoformat(timespec='microseconds')[:-6]}Z"
+
+
 class Handler(logging.StreamHandler[TextIO]):
     """Writes our lines. Configuring again replaces it."""
 
@@ -114,10 +148,26 @@ class Handler(logging.StreamHandler[TextIO]):
         super().__init__(stream)
         self.formatter: JsonFormatter = formatter
 
+    def tell(self, logger: str, level: int, name: str, fields: Mapping[str, Any]) -> None:
+        """Write the line of an event, without the record that other handlers would need."""
+        try:
+            parts = (time.time(), logging.getLevelName(level), logger, name, fields)
+            self.put(self.formatter.line(*parts))
+        except Exception:
+            self.lost(logger)
+
+    def put(self, line: str) -> None:
+        """Write a line that holds no secret."""
+        with self.lock or nullcontext():
+            self.stream.write(f"{line}\n")
+            self.stream.flush()
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        # The default prints the record's arguments, unscrubbed.
+        self.lost(record.name)  # the default prints the record's arguments, unscrubbed
+
+    def lost(self, logger: str) -> None:
         kind = getattr(sys.exc_info()[0], "__name__", "")
-        print(f"a log line of {record.name} was lost: {kind}", file=sys.__stderr__)
+        print(f"a log line of {logger} was lost: {kind}", file=sys.__stderr__)
 
 
 def configure(

@@ -15,6 +15,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
+    from prometheus_client import Histogram
     from prometheus_client.core import GaugeMetricFamily
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -87,6 +88,17 @@ class Metrics:
         for error in ("OperationalError", "TimeoutError"):
             self.database_errors.labels(error)  # a rate cannot be told before there is a zero
         self.watched: list[Watched] = []
+        self._timed: dict[tuple[str, str, int], Histogram] = {}
+
+    def answered(self, method: str, route: str, status: int, seconds: float, sent: int) -> None:
+        """Count a request that was in progress and has been answered."""
+        key = method, route, status
+        timed = self._timed.get(key)
+        if timed is None:
+            timed = self._timed[key] = self.requests.labels(*key)
+        timed.observe(seconds)
+        self.sent.inc(sent)
+        self.in_progress.dec()
 
     def watch(
         self, name: str, help: str, read: Callable[[], Values], labels: Sequence[str] = ()

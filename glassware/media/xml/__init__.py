@@ -4,6 +4,6 @@ The wire format is dicttoxml's without types; the types come from the schema.
 """
 
 from glassware.media.xml.read import loads
-from glassware.media.xml.write import dumps, reference
+from glassware.media.xml.write import DECLARATION, dumps, escape, reference, tags
 
-__all__ = ["dumps", "loads", "reference"]
+__all__ = ["DECLARATION", "dumps", "escape", "loads", "reference", "tags"]

@@ -1,0 +1,92 @@
+"""Statements compiled once and run by the driver itself, on connections kept for them."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Engine, Select
+
+Process = Callable[[Any], Any]
+
+
+class Prepared:
+    """The SQL of a statement for a dialect, and what its parameters need on their way.
+
+    ``columns`` are what turns the driver's values into Python's, None where they are that already.
+    Raises ValueError for a statement whose SQL depends on its values.
+    """
+
+    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        if compiled.post_compile_params:
+            raise ValueError("its SQL depends on the values")
+        self.sql = compiled.string
+        self.order = compiled.positiontup
+        self.defaults = dict(compiled.params)
+        self.steps: dict[str, Process] = {}
+        for bind, name in compiled.bind_names.items():
+            step = bind.type.dialect_impl(dialect).bind_processor(dialect)
+            if step is not None:
+                self.steps[name] = step
+
+    def parameters(self, values: Mapping[str, Any]) -> Any:
+        """Return the values as the driver takes them, in order or by name."""
+        given = {**self.defaults, **values}
+        for name, step in self.steps.items():
+            given[name] = step(given[name])
+        return given if self.order is None else [given[name] for name in self.order]
+
+
+class Kept:
+    """Connections in autocommit, as many as there ever were statements at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.idle: deque[tuple[Connection, Any]] = deque()
+
+    def fetch(self, prepared: Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
+        """Return the rows, as the driver gives them, of a statement that is a transaction.
+
+        Raises the driver's errors. A connection that the server has closed meanwhile is replaced
+        once, with all the others.
+        """
+        given = prepared.parameters(values)
+        try:
+            pair = self.idle.pop()
+        except IndexError:
+            return self.run(self.open(), prepared.sql, given)
+        try:
+            return self.run(pair, prepared.sql, given)
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            if not self.engine.dialect.is_disconnect(error, pair[1], None):
+                raise
+        self.close()
+        return self.run(self.open(), prepared.sql, given)
+
+    def run(self, pair: tuple[Connection, Any], sql: str, given: Any) -> Sequence[Any]:
+        try:
+            found: Sequence[Any] = pair[1].execute(sql, given).fetchall()
+        except BaseException:
+            pair[0].close()
+            raise
+        self.idle.append(pair)
+        return found
+
+    def open(self) -> tuple[Connection, Any]:
+        """Return a connection that the engine's pool does not count, and the driver's own."""
+        connection = self.engine.connect()
+        connection.detach()
+        return connection, connection.connection.dbapi_connection
+
+    def close(self) -> None:
+        with suppress(IndexError):
+            while True:
+                self.idle.pop()[0].close()
+
+
+def processors(columns: Sequence[Any], dialect: Dialect) -> list[Process | None]:
+    """Return, for each column, what makes Python's value of the driver's; None for nothing."""
+    return [each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns]
