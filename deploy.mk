@@ -1,7 +1,9 @@
 ##@ Deploy
 
+packaging := debhelper dh-virtualenv libarchive13 python3-pip python3-setuptools python3-venv python3-wheel
+
 deb: wheelhouse ## build the Debian packages, of one service: make deb SERVICE=tasks
-	@tools/need debhelper dh-virtualenv libarchive13 python3-pip python3-setuptools python3-venv python3-wheel
+	@tools/need $(packaging)
 	@$(timed) deb tools/deb $(SERVICE)
 	@ls -sh1 build/debs/*.deb
 
@@ -13,8 +15,12 @@ test-deb: deb ## check the packages: lintian, and a second build that gives the 
 	@tools/need lintian
 	@tools/test-deb $(SERVICE)
 
+test-newborn: setup wheelhouse ## make services from the template, build their packages, check them
+	@tools/need $(packaging) lintian
+	@$(timed) newborn tools/test-newborn
+
 system-test: deb ## boot a Debian machine: install, upgrade under load, cut its power ... (as root)
 	@tools/need apt-utils gnupg mmdebstrap piuparts systemd-container
 	@$(timed) system-test tests/system/run
 
-.PHONY: deb wheelhouse test-deb system-test
+.PHONY: deb wheelhouse test-deb test-newborn system-test
