@@ -61,11 +61,12 @@ test-readers: setup ## read what we write with foreign programs (unzip, bsdtar, 
 		echo "Type this, then try again: sudo apt-get install $(readers)"; exit 1; }
 	@$(timed) readers $(pytest) -m readers
 
-lint: setup ## style, types and layers only
+lint: setup ## style, types, layers and sizes only
 	@$(timed) ruff $(bin)/ruff check $(python)
 	@$(timed) format $(bin)/ruff format --check $(python)
 	@$(timed) mypy $(bin)/mypy
 	@$(timed) layers $(bin)/lint-imports --no-logo
+	@$(bin)/python tools/count.py >/dev/null
 
 format: setup ## rewrite the code in the house's style
 	@$(bin)/ruff check --fix $(python)
@@ -78,7 +79,7 @@ coverage: setup ## run the tests and list the lines that none of them reaches
 bench-xml: setup ## the XML writer beside dicttoxml: the same bytes, how many times faster
 	@$(bin)/python -m bench.xml
 
-count: setup ## lines of own code, part by part
+count: setup ## lines of own code, part by part; what is too large
 	@$(bin)/python tools/count.py
 
 ##@ Make

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
-"""Count the lines of own code of the chassis and of each service, tests not counted.
+"""Count the lines of own code of each floor of the chassis and of each service, without tests.
 
-A line counts as code when it holds a token that is neither a comment nor part of a docstring.
+A line counts as code when it holds a token that is neither a comment nor part of a docstring. Exits
+with 1 where something has grown beyond what one reader takes in: see "How large things are" in
+docs/explanation/house.rst.
 """
 
 from __future__ import annotations
@@ -9,11 +11,13 @@ from __future__ import annotations
 import ast
 import sys
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
+#: The lines of a module, all told, and the lines of code of a floor or a service, at most.
+MODULE, PART = 400, 2000
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 BLANK = {
     tokenize.NL,
@@ -61,24 +65,41 @@ def count(path: Path) -> Count:
 
 
 def parts() -> Iterator[tuple[str, list[Count]]]:
-    """Yield the name of each part of the suite that has modules, with their counts."""
-    for source in (ROOT / "glassware", *sorted((ROOT / "services").glob("*/src"))):
-        name = source.parent.name if source.name == "src" else source.name
-        if counts := [count(path) for path in sorted(source.rglob("*.py"))]:
-            yield name, counts
+    """Yield the name of each floor and of each service, with the counts of its modules."""
+    floors = [path.parent for path in sorted((ROOT / "glassware").glob("*/__init__.py"))]
+    services = sorted((ROOT / "services").glob("*/src"))
+    yield "glassware", [count(path) for path in sorted((ROOT / "glassware").glob("*.py"))]
+    for folder in (*floors, *services):
+        name = folder.parent.name if folder in services else f"  .{folder.name}"
+        yield name, [count(path) for path in sorted(folder.rglob("*.py"))]
 
 
-def main() -> None:
-    """Print one line per part."""
+def complaints(found: Mapping[str, Sequence[Count]]) -> Iterator[str]:
+    """Yield what is too large."""
+    for name, counts in found.items():
+        code = sum(one.code for one in counts)
+        if code > PART:
+            yield f"{name.strip(' .')} has {code} lines of code; {PART} at most"
+        for one in counts:
+            if one.total > MODULE:
+                yield f"{one.path.relative_to(ROOT)} has {one.total} lines; {MODULE} at most"
+
+
+def main() -> int:
+    """Print one line per part, and what is too large."""
     row = "{:<12} {:>8} {:>8} {:>8} {:>8}   {}\n".format
     sys.stdout.write(row("", "modules", "lines", "code", "words", "longest module"))
-    for name, counts in parts():
+    found = {name: counts for name, counts in parts() if counts}
+    for name, counts in found.items():
         longest = max(counts, key=lambda one: one.total)
         sums = (sum(column) for column in list(zip(*counts, strict=True))[1:])
         note = f"{longest.path.relative_to(ROOT)} ({longest.total})"
         sys.stdout.write(row(name, len(counts), *sums, note))
     sys.stdout.write("\nwords: comments and docstrings\n")
+    large = list(complaints(found))
+    sys.stderr.writelines(f"{text}\n" for text in large)
+    return 1 if large else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
