@@ -29,6 +29,7 @@ VERBS = {
     ),
     "db": ("glassware.cli.database", "Perform database migrations."),
     "doctor": ("glassware.cli.doctor", "Look for everything that is known to go wrong."),
+    "jobs": ("glassware.cli.jobs", "The jobs of all callers: what waits, runs, and failed."),
     "openapi": ("glassware.cli.verbs", "Print the OpenAPI document of the service."),
     "restore": ("glassware.cli.backup", "Put the backup in FILE in the place of the database."),
     "routes": ("glassware.cli.verbs", "List every route with its methods and the policy of each."),
