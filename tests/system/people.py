@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +106,7 @@ class Load:
     sent: int = 0
     failed: int = 0
     written: int = 0
-    slowest: list[tuple[float, str, str]] = field(default_factory=list)
+    longest: tuple[float, str, str] = (0.0, "", "")
     outcomes: dict[str, int] | None = None
 
 

@@ -167,8 +167,12 @@ def restart() -> Iterator[Callable[[House], House]]:
 
 @pytest.fixture(scope="session")
 def house() -> Iterator[House]:
-    """The service that most tests share; hashing is slow on purpose, so people are shared too."""
-    with Mesh([service], settings={"auth.failures": "5"}) as mesh:
+    """The service that most tests share; hashing is slow on purpose, so people are shared too.
+
+    Their tokens outlive the tests on any machine.
+    """
+    settings = {"auth.failures": "5", "auth.access_lifetime": "3600"}
+    with Mesh([service], settings=settings) as mesh:
         yield House(mesh)
 
 

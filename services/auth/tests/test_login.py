@@ -26,7 +26,7 @@ def test_a_person_signs_in_and_the_token_opens_their_account(house, alice):
     answer = house.login(alice)
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json["token_type"] == "Bearer"
-    assert answer.json["expires_in"] == 300
+    assert answer.json["expires_in"] == 3600
     assert answer.json["scope"] == "tasks:read tasks:write archives:write"
     headers = {"Authorization": f"Bearer {answer.json['access_token']}"}
     assert house.get(alice.url, headers=headers).json["id"] == alice.subject

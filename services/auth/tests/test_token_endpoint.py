@@ -55,7 +55,7 @@ def test_a_service_account_gets_a_token_for_itself(house, worker):
     assert said["sub"] == said["client_id"] == worker.name
     assert said["iss"] == "http://127.0.0.1:7001"
     assert said["aud"] == "glassware"
-    assert said["exp"] - said["iat"] == 300
+    assert said["exp"] - said["iat"] == 3600
     assert said["nbf"] == said["iat"]
 
 
