@@ -14,7 +14,7 @@ pytest := $(bin)/python -m pytest
 alone := not readers and not browser and not nginx and not puppet and not jenkins and not rabbitmq
 # Those that make services, which takes a while.
 made := tests/template tests/newborn
-readers := unzip libarchive-tools 7zip libxml2-utils
+readers := unzip libarchive-tools 7zip libxml2-utils binutils cpio lz4 xorriso default-jdk-headless
 python := bench cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
 # The tools of the virtualenv are found by the programs that the targets start.
@@ -56,10 +56,13 @@ test-nginx: setup ## the suite behind nginx
 	@which nginx >/dev/null || tools/apt nginx-light
 	@$(timed) nginx $(pytest) -m nginx
 
-test-readers: setup ## read what we write with foreign programs (unzip, bsdtar, 7zz, xmllint)
-	@which unzip bsdtar 7zz xmllint >/dev/null || tools/apt $(readers) || { \
-		echo "Type this, then try again: sudo apt-get install $(readers)"; exit 1; }
-	@$(timed) readers $(pytest) -m readers
+test-readers: setup ## read what we write with foreign programs (unzip, bsdtar, 7zz, java, xmllint ...)
+	@tools/need $(readers)
+	@$(timed) readers $(pytest) -m "readers and not large"
+
+test-readers-large: setup ## the same for zips at the edges: 4 GiB, 65,535 entries (for the night)
+	@tools/need $(readers)
+	@$(timed) readers $(pytest) -m large
 
 lint: setup ## style, types, layers and sizes only
 	@$(timed) ruff $(bin)/ruff check $(python)
@@ -113,6 +116,6 @@ clean: ## remove what was built; .venv and the data under var/ stay
 help: ## this list
 	@awk -f tools/help.awk Makefile browser.mk deploy.mk puppet.mk jenkins.mk bench.mk
 
-.PHONY: run tour test test-processes test-template test-media test-postgres test-brokers test-nginx test-readers lint format coverage count docs setup lock clean help
+.PHONY: run tour test test-processes test-template test-media test-postgres test-brokers test-nginx test-readers test-readers-large lint format coverage count docs setup lock clean help
 
 include browser.mk deploy.mk puppet.mk jenkins.mk bench.mk

@@ -7,6 +7,7 @@ from typing import Any
 from glassware.api import runtime
 from glassware.api.schema import made
 from glassware.jobs import Jobs, Run, job
+from glassware_archives.domain import Options
 from glassware_archives.domain.sources import archive
 from glassware_archives.domain.store import Store
 from glassware_archives.models import Job
@@ -19,7 +20,8 @@ def archive_build(run: Run, wish: dict[str, Any]) -> str:
     here = runtime()
     data = made(ArchiveSchema).load(wish)
     ways = here.parts.ways(here.siblings)
-    blocks = archive(data["format"], data["entries"], ways, here.parts.limits)
+    how = Options.of(data), here.parts.workers
+    blocks = archive(data["format"], data["entries"], ways, here.parts.limits, *how)
     store: Store = here.parts.store
     store.keep(f"{run.id}.{run.fence}", data, blocks, run.progress)
     return f"/archives/{run.id}"

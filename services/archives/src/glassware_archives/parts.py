@@ -7,14 +7,14 @@ from pathlib import Path
 
 from glassware.client import Client, outside_client
 from glassware.config import Config
-from glassware_archives.domain import Limits, ensure_environment
+from glassware_archives.domain import Limits, Workers, ensure_environment
 from glassware_archives.domain.ahead import Bounds
 from glassware_archives.domain.sources import Ways
 from glassware_archives.domain.store import Store
 
 
 class Parts:
-    """The limits of an archive, the guarded way to addresses that callers choose, and the store."""
+    """The limits of an archive, who compresses it, the ways to its sources, and the store."""
 
     def __init__(self, config: Config) -> None:
         ensure_environment()
@@ -24,6 +24,7 @@ class Parts:
             max_seconds=config["archives.max_seconds"],
             max_spool=config["archives.max_spool"],
         )
+        self.workers = Workers()
         self.store = Store(Path(config["service.state_dir"]) / "archives")
         self.outside = outside_client(
             allow=config["archives.allowed_sources"],

@@ -19,8 +19,8 @@ from glassware.jobs import accepted, wants_job
 from glassware.jobs.model import DONE
 from glassware.jobs.resources import own
 from glassware.problems import NotFoundProblem, StaleProblem
-from glassware_archives.domain import FORMATS, Stream
-from glassware_archives.domain.sources import archive
+from glassware_archives.domain import FORMATS, Options, Stream
+from glassware_archives.domain.sources import archive, length
 from glassware_archives.jobs import archive_build
 from glassware_archives.schemas import ArchiveSchema
 
@@ -44,14 +44,19 @@ class ArchiveList(Resource):
             return once(who, lambda: self.answer(accepted(archive_build.later(who, wish=wish))))
         here = runtime()
         ways = here.parts.ways(here.siblings)
-        blocks = archive(data["format"], data["entries"], ways, here.parts.limits)
+        how = Options.of(data), here.parts.workers
+        blocks = archive(data["format"], data["entries"], ways, here.parts.limits, *how)
         first = next(blocks)
         name = f"{data['name']}.{data['format']}"
-        return Response(
+        known = length(data)
+        response = Response(
             stream_with_context(continued(first, blocks)),
             mimetype=FORMATS[data["format"]].media_type,
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
+        if known is not None:
+            response.content_length = known
+        return response
 
 
 class Archive(Resource):

@@ -12,10 +12,12 @@ from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from glassware.api import Instant, Schema
 from glassware_archives.domain import FORMATS
+from glassware_archives.domain.options import COMPRESSIONS
 
 #: The neighbours whose resources may be entries.
 SERVICES = ("tasks",)
 SOURCES = ("text", "base64", "url", "service")
+KINDS = ("file", "directory", "symlink")
 MEDIA = ("application/json", "application/xml")
 
 
@@ -36,12 +38,20 @@ class Base64(fields.String):
 
 
 class EntrySchema(Schema):
-    """One file of the archive. Exactly one of text, base64, url and service is its source."""
+    """One entry of the archive. Exactly one of text, base64, url and service is a file's source.
+
+    A directory and a symlink have none; a symlink has a target, which stays inside the archive.
+    """
+
+    sources = SOURCES
 
     class Meta:
         example = {"name": "hello.txt", "text": "Hello!"}
 
     name = fields.String(required=True, validate=Length(min=1, max=1024))
+    kind = fields.String(load_default="file", validate=OneOf(KINDS))
+    target = fields.String(validate=Length(min=1, max=1024))
+    mode = fields.String(validate=Regexp(r"[0-7]{3}\Z", error="Three octal digits, such as 644."))
     text = fields.String()
     base64 = Base64()
     url = fields.String(validate=Length(min=1, max=2048))
@@ -53,8 +63,12 @@ class EntrySchema(Schema):
 
     @validates_schema
     def has_one_source(self, data: Mapping[str, Any], **_: Any) -> None:
-        if sum(source in data for source in SOURCES) != 1:
-            raise ValidationError(f"Needs exactly one of {', '.join(SOURCES)}.")
+        kind = data.get("kind", "file")
+        if sum(source in data for source in self.sources) != (kind == "file"):
+            wanted = f"exactly one of {', '.join(self.sources)}" if kind == "file" else "no content"
+            raise ValidationError(f"A {kind} needs {wanted}.")
+        if ("target" in data) != (kind == "symlink"):
+            raise ValidationError("Goes with a symlink, and a symlink with it.", "target")
         if ("service" in data) != ("path" in data):
             raise ValidationError("Goes with service, and service with it.", "path")
 
@@ -67,4 +81,30 @@ class ArchiveSchema(Schema):
         load_default="archive",
         validate=Regexp(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}\Z", error="Only letters, digits, _.-"),
     )
+    compression = fields.String(validate=OneOf(COMPRESSIONS))
+    on_error = fields.String(load_default="abort", validate=OneOf(("abort", "report")))
+    names = fields.String(load_default="refuse", validate=OneOf(("refuse", "rewrite")))
+    manifest = fields.Boolean(load_default=False)
+    library = fields.Boolean(load_default=False)
+    passphrase = fields.String(validate=Length(min=1, max=256))
     entries = fields.List(fields.Nested(EntrySchema), required=True, validate=Length(min=1))
+
+
+class LocalEntrySchema(EntrySchema):
+    """An entry of an archive that is made on the command line: its source may be a file there."""
+
+    sources = ("text", "base64", "url", "file")
+
+    class Meta:
+        exclude = ("service", "path", "accept")
+
+    file = fields.String(validate=Length(min=1))
+
+
+class ManifestSchema(ArchiveSchema):
+    """An archive to be made on the command line."""
+
+    class Meta:
+        exclude = ("passphrase", "name")
+
+    entries = fields.List(fields.Nested(LocalEntrySchema), required=True, validate=Length(min=1))

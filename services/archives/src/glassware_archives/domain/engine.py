@@ -31,16 +31,16 @@ Stream = Generator[bytes, None, None]
 Clock = Callable[[], float]
 
 _ZIP64_FROM = 2**32 - 1
-_ALONE = Workers(1)
-_PLAIN = Options()
+ALONE = Workers(1)
+PLAIN = Options()
 
 
 def build(
     format: str,
     entries: Iterable[Entry],
     limits: Limits,
-    options: Options = _PLAIN,
-    workers: Workers = _ALONE,
+    options: Options = PLAIN,
+    workers: Workers = ALONE,
     ledger: Ledger | None = None,
     clock: Clock = time.monotonic,
 ) -> Stream:

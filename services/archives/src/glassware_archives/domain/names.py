@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import PurePosixPath
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain.entries import Entry
+from glassware_archives.domain.entries import Entry, Kind
 from glassware_archives.domain.formats import Format
 
 MAX_PART, MAX_NAME, MAX_DEPTH = 255, 1024, 32
@@ -37,6 +37,7 @@ _PLAIN = re.compile(
 )
 _DEVICE_IN = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
 
+_NUMBER = re.compile(r" \([0-9]+\)(?=(\.[^.]*)?\Z)")
 _RESERVED = -1
 #: Folders by their parts; an entry by its index.
 Tree = dict[str, "Tree | int"]
@@ -123,14 +124,25 @@ class Names:
         return faults
 
     def _free(self, index: int, name: str, directory: bool) -> str:
-        """Return the name, numbered where another has it."""
-        path = PurePosixPath(name)
+        """Return the name, numbered where another has it, or has that of its folder."""
         for number in count(2):
             if not self._clash(index, name, directory):
                 return name
-            stem = _cut(path.stem, 240)
-            name = str(path.with_name(f"{stem} ({number}){_cut(path.suffix, 10)}"))
+            parts = name.split("/")
+            at = self._taken(parts)
+            path = PurePosixPath(_NUMBER.sub("", parts[at]))
+            parts[at] = f"{_cut(path.stem, 200)} ({number}){_cut(path.suffix, 20)}"
+            name = "/".join(parts)
         raise AssertionError("numbers do not end")
+
+    def _taken(self, parts: Sequence[str]) -> int:
+        """Return the place of the part that is the name of an entry, the last by default."""
+        node: Tree | int = self._root
+        for at, part in enumerate(parts[:-1]):
+            node = node.get(_folded(part), {}) if isinstance(node, dict) else node
+            if not isinstance(node, dict):
+                return at
+        return len(parts) - 1
 
     def _clash(self, index: int, name: str, directory: bool) -> list[str]:
         # Windows and macOS keep one of "A" and "a"; folding can undo NFC, hence the second pass.
@@ -189,13 +201,14 @@ def _cut(text: str, length: int) -> str:
     return text.encode()[:length].decode("utf-8", "ignore")
 
 
-def check_names(names: Iterable[str], kind: Format | None = None) -> list[str]:
+def check_names(names: Iterable[str | tuple[str, Kind]], kind: Format | None = None) -> list[str]:
     """Return the names in NFC; raise one InvalidProblem that lists the faults of all of them."""
     known, checked = Names(kind), []
     errors: dict[str, Sequence[str]] = {}
-    for index, name in enumerate(names):
+    for index, each in enumerate(names):
+        name, what = (each, "file") if isinstance(each, str) else each
         try:
-            checked.append(known.add(index, name))
+            checked.append(known.add(index, name, what == "directory"))
         except InvalidProblem as problem:
             errors.update(problem.errors or {})
     if errors:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, Self
 
 from glassware.problems import InvalidProblem
 from glassware_archives.domain.formats import Format
@@ -27,6 +28,16 @@ class Options:
     manifest: bool = False
     library: bool = False
     passphrase: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def of(cls, wish: Mapping[str, Any]) -> Self:
+        """Return the choices that a wish has among its members."""
+        return cls(**{each.name: wish[each.name] for each in fields(cls) if each.name in wish})
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all that is in the archive is what was given, as it was given."""
+        return self == Options(compression="store")
 
     def level(self, kind: Format) -> str:
         """Return the compression that was chosen, the format's own where none was."""

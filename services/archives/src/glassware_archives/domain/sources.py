@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
@@ -11,9 +12,14 @@ from urllib.parse import urlsplit
 from glassware.client import Client, OutsideClient
 from glassware.problems import Problem
 from glassware_archives.domain.ahead import Ahead, Bounds, Fetch, Source
-from glassware_archives.domain.engine import Stream, build
-from glassware_archives.domain.entries import EARLIEST, Entry, Limits
+from glassware_archives.domain.engine import ALONE, PLAIN, Stream, build
+from glassware_archives.domain.entries import EARLIEST, Entry, Kind, Limits
+from glassware_archives.domain.formats import FORMATS
+from glassware_archives.domain.ledger import Ledger
 from glassware_archives.domain.names import check_names
+from glassware_archives.domain.options import Options
+from glassware_archives.domain.workers import Workers
+from glassware_archives.domain.zip.length import zip_length
 
 Wish = Mapping[str, Any]
 
@@ -26,15 +32,53 @@ class Ways(NamedTuple):
     bounds: Bounds = Bounds()
 
 
-def archive(form: str, wishes: Sequence[Wish], ways: Ways, limits: Limits) -> Stream:
+def archive(
+    form: str,
+    wishes: Sequence[Wish],
+    ways: Ways,
+    limits: Limits,
+    options: Options = PLAIN,
+    workers: Workers = ALONE,
+    ledger: Ledger | None = None,
+) -> Stream:
     """Yield the archive of the wished entries. See ``build`` for what fails, and how.
 
     A wish has a ``name`` and one of ``text``, ``base64`` (bytes), ``url``, or ``service`` with
-    ``path`` and ``accept``; optionally ``size`` and ``modified``.
+    ``path`` and ``accept``; optionally ``size``, ``modified`` and ``mode``. One of another
+    ``kind`` than a file has none of them but ``modified`` and ``mode``; a link has a ``target``.
     """
-    check_names(wish["name"] for wish in wishes)
+    if options.names == "refuse":
+        check_names(((each["name"], kind(each)) for each in wishes), FORMATS[form])
     with closing(entries(wishes, ways)) as opened:
-        yield from build(form, opened, limits)
+        yield from build(form, opened, limits, options, workers, ledger)
+
+
+def length(wish: Wish) -> int | None:
+    """Return how long the archive will be, None where that is known only at its end."""
+    options = Options.of(wish)
+    if wish["format"] != "zip" or not options.is_plain:
+        return None
+    return zip_length([entry(each, (), told_size(each)) for each in wish["entries"]])
+
+
+def kind(wish: Wish) -> Kind:
+    return wish.get("kind", "file")
+
+
+def told_size(wish: Wish) -> int | None:
+    return wish.get("size", inline(wish).size if fetched(wish) is None else None)
+
+
+def fetched(wish: Wish) -> str | None:
+    """Return by what an entry's content is found elsewhere, None where it is in the wish."""
+    return next((key for key in ("url", "service") if key in wish), None)
+
+
+def entry(wish: Wish, content: Iterable[bytes], size: int | None) -> Entry:
+    """Return the entry of a wish."""
+    name, modified = unicodedata.normalize("NFC", wish["name"]), wish.get("modified", EARLIEST)
+    mode = int(wish["mode"], 8) if "mode" in wish else None
+    return Entry(name, content, size, modified, kind(wish), mode, wish.get("target", ""))
 
 
 def entries(wishes: Sequence[Wish], ways: Ways) -> Generator[Entry, None, None]:
@@ -46,8 +90,7 @@ def entries(wishes: Sequence[Wish], ways: Ways) -> Generator[Entry, None, None]:
     with closing(Ahead([each for each in found if each is not None], ways.bounds)) as ahead:
         for wish, each in zip(wishes, found, strict=True):
             content, size = inline(wish) if each is None else taken(each, ahead)
-            size = wish.get("size", size)
-            yield Entry(wish["name"], told(wish, content), size, wish.get("modified", EARLIEST))
+            yield entry(wish, told(wish, content), wish.get("size", size))
 
 
 def fetch(wish: Wish, ways: Ways) -> Fetch | None:
@@ -81,7 +124,9 @@ def from_sibling(wish: Wish, sibling: Client) -> Iterator[Source]:
 
 
 def inline(wish: Wish) -> Source:
-    data = wish["text"].encode() if "text" in wish else wish["base64"]
+    if "content" in wish:
+        return Source(wish["content"], wish.get("size"))
+    data = wish["text"].encode() if "text" in wish else wish.get("base64", b"")
     return Source((data,), len(data))
 
 
