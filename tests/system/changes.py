@@ -110,7 +110,8 @@ class Changes(Story):
         """
         pid = self.main_pid("tasks")
         self.machine.run("kill", "-9", pid)
-        deadline = time.monotonic() + 20
+        # In a container with cgroups v1, only TimeoutStopSec may tell systemd that all have ended.
+        deadline = time.monotonic() + 60
         while (again := self.main_pid("tasks")) in (pid, "0", ""):
             require(time.monotonic() < deadline, "it was not started again")
             time.sleep(0.02)
