@@ -2,9 +2,9 @@
 
 bench-python := build/bench-venv/bin/python
 
-# One part: make bench PART=read (or write, auth, curves); fewer peers: PEERS="ours,drf".
+# One part: make bench PART=read (or write, auth, curves, archives); fewer peers: PEERS="ours,drf".
 bench: setup build/bench-venv/.stamp ## figures beside Django, FastAPI and others: make bench PART=read
-	@tools/need wrk
+	@tools/need wrk pigz zip libarchive-tools
 	@$(timed) bench $(bin)/python -m bench.run $(PART)
 
 bench-check: bench ## the same, and say which ratio fell by more than 15 %

@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from bench import curves, report
+from bench import archives, curves, report
 from bench.world import PEERS, ROOT, THEIRS, Peer, Running, World, measure
 from glassware.testing.postgres import Postgres
 
@@ -151,6 +151,9 @@ def rounds(kind: str, running: list[Running], world: World) -> dict[str, dict[st
 def main() -> None:
     """Measure the parts that are named, all by default."""
     parts = sys.argv[1:] or list(PARTS)
+    if parts == ["archives"]:
+        archives.main()
+        return
     if parts == ["curves"]:
         curves.main(ROOT / "build/bench-curves")
         return

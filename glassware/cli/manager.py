@@ -138,5 +138,5 @@ def declared(source: str) -> Iterator[tuple[str, str]]:
     for node in ast.parse(source).body:
         match node:
             case ast.Assign(value=ast.Call(func=ast.Name(id="Commands"), args=arguments)):
-                name, text = (ast.literal_eval(each) for each in arguments)
+                name, text = (ast.literal_eval(each) for each in arguments[:2])
                 yield name, text

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,8 +16,24 @@ from glassware.cli.new import new
 from glassware.cli.processes import Suite, SuiteError
 from glassware.cli.why import why
 
+#: The entry points by which a service lends a group of its commands.
+LENT = "glassware.commands"
 
-@click.group(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+class Lent(click.Group):
+    """A group that has the commands of the services that are installed beside it, too."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *entry_points(group=LENT).names})
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        lent = entry_points(group=LENT, name=name)
+        return super().get_command(ctx, name) or next((each.load() for each in lent), None)
+
+
+@click.group(
+    cls=Lent, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain import Entry, Limits, build, check_names
+from glassware_archives.domain import Entry, Limits, build, check_names, names
 
 REFUSED = {
     "": "empty",
@@ -176,3 +176,11 @@ def test_whatever_passes_stays_distinct_where_case_and_normal_form_do_not_count(
     for form in ("NFC", "NFD"):
         assert len({unicodedata.normalize(form, name).casefold() for name in good}) == len(good)
         assert len({unicodedata.normalize(form, name).lower() for name in good}) == len(good)
+
+
+@given(
+    name=st.text("aB9_-./:;COMNUL1 \0é", max_size=40) | st.from_regex(names.PLAIN, fullmatch=True)
+)
+@settings(max_examples=300, deadline=None)
+def test_name_that_needs_no_second_look_passes_the_second_look(name: str) -> None:
+    assert not names.is_plain(name) or names.faults_of(name) == []

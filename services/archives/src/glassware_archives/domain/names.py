@@ -30,11 +30,9 @@ _DEVICE = re.compile(
 )
 
 _DRIVE = re.compile(r"\A[A-Za-z]:")
-# What needs no second look, as most names do not: short, of letters and digits, not a device.
-_PLAIN = re.compile(
-    r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-]/){0,8}"
-    r"(?:[A-Za-z0-9_-]{1,64}|[A-Za-z0-9_-][A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])"
-)
+# What needs no second look, as most names do not: short parts of letters and digits, no device.
+_PART = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
+PLAIN = re.compile(f"(?:{_PART}/){{0,8}}{_PART}")
 _DEVICE_IN = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
 
 _NUMBER = re.compile(r" \([0-9]+\)(?=(\.[^.]*)?\Z)")
@@ -58,9 +56,11 @@ _RULES: tuple[tuple[Callable[[str], object], str], ...] = (
 )
 
 
-def _faults(name: str) -> list[str]:
-    if _PLAIN.fullmatch(name) and not _DEVICE_IN.search(name):
-        return []
+def is_plain(name: str) -> bool:
+    return bool(PLAIN.fullmatch(name)) and not _DEVICE_IN.search(name)
+
+
+def faults_of(name: str) -> list[str]:
     parts = name.split("/")
     faults = [message for broken, message in _RULES if any(map(broken, parts))]
     if _length(name) > MAX_NAME:
@@ -108,7 +108,7 @@ class Names:
         while parts[up : up + 1] == [".."]:
             up += 1
         rest = "/".join(parts[up:])
-        faults = _faults(rest) if rest else []
+        faults = faults_of(rest) if rest else []
         if up > entry.name.count("/"):
             faults.append("Must not lead out of the archive.")
         if faults:
@@ -116,10 +116,11 @@ class Names:
             raise InvalidProblem(message, errors={f"entries.{index}.target": faults})
 
     def _faults(self, name: str) -> list[str]:
-        faults = _faults(name)
+        plain = is_plain(name)
+        faults = [] if plain else faults_of(name)
         if self._kind and self._kind.flat and "/" in name:
             faults.append(f"There are no folders in {self._kind.name}.")
-        if self._kind and _longest(name) > self._kind.max_part:
+        if self._kind and not plain and _longest(name) > self._kind.max_part:
             faults.append(f"No part may exceed {self._kind.max_part} characters.")
         return faults
 

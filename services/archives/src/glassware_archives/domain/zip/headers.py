@@ -86,7 +86,8 @@ def central(head: Head, sizes: Sizes, offset: int, more: bytes = b"") -> bytes:
     """Return the entry's record in the directory."""
     method, crc, packed, size = sizes
     extra = head.extra + more
-    if large := [number for number in (size, packed, offset) if number >= MAX]:
+    large = max(size, packed, offset) >= MAX and [n for n in (size, packed, offset) if n >= MAX]
+    if large:
         extra += struct.pack(f"<HH{len(large)}Q", 1, 8 * len(large), *large)
     record = _CENTRAL.pack(
         0x02014B50,

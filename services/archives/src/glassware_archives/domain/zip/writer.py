@@ -40,11 +40,16 @@ class Zip:
 
     def add(self, entry: Entry, content: bytes) -> None:
         """Write a whole entry, with its sizes before its content."""
-        then = partial(self._whole, headers.head(entry))
+        head = headers.head(entry)
         passphrase = self._passphrase if entry.kind == "file" else None
         if passphrase is None and (len(content) <= _SMALL or self._level.library is None):
-            self._line.put(then, packed(self._level, None, content))
+            made = packed(self._level, None, content)
+            if self._line.idle:
+                self._whole(head, made)
+            else:
+                self._line.put(partial(self._whole, head), made)
         else:
+            then = partial(self._whole, head)
             self._line.work(then, packed, self._level, passphrase, content)
 
     def begin(self, entry: Entry, size: int | None) -> None:

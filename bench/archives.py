@@ -1,0 +1,130 @@
+"""Archives beside what else makes them: ``make bench PART=archives``.
+
+One process for each archive, the peers in turn, medians of five rounds (ROUNDS). The content is
+45 % text, 25 % records and 30 % what does not shrink. The rate per second of processor time is the
+steadier one on a machine that does other things too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.world import ROOT, THEIRS
+
+PEER = ROOT / "bench/peers/archive.py"
+OUT = ROOT / "build/bench/archives.json"
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+MIB = 1024**2
+SIZE = int(os.environ.get("MIB", "64")) * MIB
+LIBRARIES = ("libarchive-c", "zipstream-ng", "stream-zip")
+OURS = ("ours fast 1", "ours fast 2", "ours small 1", "ours small 2")
+PEERS = {
+    "deflate": (*OURS, *LIBRARIES, "zip", "bsdtar"),
+    "store": ("ours store 1", *LIBRARIES, "zip", "bsdtar"),
+    "tgz": (*OURS, "libarchive-c", "bsdtar", "tar | pigz"),
+    "tzst": ("ours fast 1", "libarchive-c", "bsdtar"),
+}
+#: How often the content is packed, so that what is quick takes long enough to be measured.
+TIMES = {"store": 8}
+
+
+def data(size: int) -> bytes:
+    """Return the content, always the same: the sources of Python are the text."""
+    chance = random.Random(20261120)
+    library = Path(sysconfig.get_paths()["stdlib"])
+    text = b"".join(path.read_bytes() for path in sorted(library.glob("*.py")))
+    parts: list[bytes] = []
+    while sum(map(len, parts)) < size:
+        start = chance.randrange(len(text) - 180_000)
+        rows = (
+            b"%08d,2026-%02d-%02d,%s,%d.%02d\n"
+            % (
+                row,
+                chance.randrange(1, 13),
+                chance.randrange(1, 29),
+                chance.choice((b"open", b"paid", b"sent", b"lost")),
+                chance.randrange(10_000),
+                chance.randrange(100),
+            )
+            for row in range(3200)
+        )
+        parts += (text[start : start + 180_000], b"".join(rows)[:100_000])
+        parts.append(chance.randbytes(120_000))
+    return b"".join(parts)[:size]
+
+
+def prepare(folder: Path) -> None:
+    """Write the content: once for the libraries, as one file and as many for the programs."""
+    content = data(SIZE)
+    (folder / "data").write_bytes(content)
+    (folder / "big").mkdir()
+    (folder / "big/big").write_bytes(content)
+    for number, start in enumerate(range(0, len(content), 4096)):
+        path = folder / f"small/{number // 1000}/{number}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content[start : start + 4096])
+
+
+def measure(peer: str, kind: str, size: str, folder: Path) -> dict[str, Any]:
+    """Return what one archive took."""
+    python = Path(sys.executable) if peer.startswith("ours") else THEIRS
+    times = str(TIMES.get(kind, 1) if size == "big" else 1)
+    command = [str(python), str(PEER), peer, kind, size, times, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        raise SystemExit(f"{peer} {kind} {size}: {done.stderr}")
+    facts: dict[str, Any] = json.loads(done.stdout)
+    amount = facts["in"] / (MIB if size == "big" else 4096)
+    return {
+        "rate": amount / facts["seconds"],
+        "per_cpu": amount / facts["cpu"],
+        "ratio": facts["out"] / facts["in"],
+        "rss": facts["rss"] / 1024,
+    }
+
+
+def table(kind: str, size: str, folder: Path) -> dict[str, dict[str, float]]:
+    """Measure and print one kind; the peers go in turns, there and back."""
+    rounds: dict[str, list[dict[str, Any]]] = {peer: [] for peer in PEERS[kind]}
+    for number in range(ROUNDS):
+        for peer in PEERS[kind] if number % 2 == 0 else reversed(PEERS[kind]):
+            rounds[peer].append(measure(peer, kind, size, folder))
+    found = {
+        peer: {key: statistics.median(each[key] for each in seen) for key in seen[0]}
+        for peer, seen in rounds.items()
+    }
+    unit = "MiB" if size == "big" else "entries"
+    print(f"\n{kind}, {size}: {unit}/s, {unit} per second of processor, ratio, peak MiB")
+    for peer, row in found.items():
+        rates = f"{row['rate']:12,.0f} {row['per_cpu']:12,.0f}"
+        print(f"  {peer:14} {rates} {row['ratio']:8.3f} {row['rss']:8.0f}", flush=True)
+    return found
+
+
+def main() -> None:
+    """Measure all kinds, or those of KINDS."""
+    kinds = os.environ.get("KINDS", ",".join(PEERS)).split(",")
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+        folder = Path(name)
+        prepare(folder)
+        results = {
+            f"{kind}, {size}": table(kind, size, folder)
+            for size in ("big", "small")
+            for kind in kinds
+        }
+    OUT.parent.mkdir(parents=True, exist_ok=True)
+    OUT.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()
