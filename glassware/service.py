@@ -16,6 +16,7 @@ from glassware.api import Resource, Runtime, errors
 from glassware.api.app import App
 from glassware.api.declare import register
 from glassware.api.lane import Lane
+from glassware.api.singles import Singles
 from glassware.api.system import SYSTEM, Fault
 from glassware.auth.jwks import RemoteKeys
 from glassware.auth.memory import TokenMemory
@@ -133,6 +134,7 @@ class Service:
             signatures=self.signatures(config),
             pages=Pages(config, Neighbours(shown, metered)),
             database=self.database,
+            singles=Singles(self.database) if self.database and config["fast.writes"] else None,
             parts=self.make_parts(config) if self.make_parts else None,
             jobs=self.queue(app, config, metrics),
         )

@@ -12,7 +12,7 @@ from sqlalchemy import Select
 from glassware.api import conditional, parse
 from glassware.api.filters import chosen_fields
 from glassware.api.resource import SAFE, Resource, flush
-from glassware.api.runtime import database
+from glassware.api.runtime import database, runtime
 from glassware.api.schema import made
 from glassware.auth import Principal
 from glassware.problems import NotFoundProblem
@@ -68,7 +68,11 @@ class Item(Resource):
         """Return the item; raise NotFoundProblem where there is none that the caller may see."""
         policy = self.policy_for(request.method)
         assert policy is not None
-        item = database().session.scalar(self.select(who).filter_by(id=ids["id"]))
+        singles = runtime().singles
+        found = singles.find(self, who, ids["id"]) if singles is not None else None
+        if found is None:
+            found = (database().session.scalar(self.select(who).filter_by(id=ids["id"])),)
+        (item,) = found
         if item is None or not policy.permits(who, item):
             # Not a 403: that would confirm that the id exists.
             raise NotFoundProblem(f"There is no {type(self).__name__.lower()} {ids['id']} here.")

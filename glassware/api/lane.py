@@ -16,6 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Flask
+from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import SecurityError
 from werkzeug.sansio.utils import get_host
 
@@ -46,6 +47,8 @@ MEDIA = (*OFFERED, HTML)
 TYPES = {JSON: "application/json", XML: "application/xml; charset=utf-8"}
 #: What a problem is not JSON for.
 OTHERS = XML_WISHES | {HTML}
+#: Refusals, and a database that does not answer.
+EXPECTED = (Problem, SecurityError, ValueError, DBAPIError)
 #: Stand in a problem, where it is made once, for what differs by request.
 PLACE, NUMBER = b"@instance@", b"@request_id@"
 Refusal = tuple[bytes, list[tuple[str, str]], Any]
@@ -78,10 +81,6 @@ class Lane:
         self, flask: Flask, app: WSGIApplication, here: Runtime, resources: Iterable[type[Resource]]
     ) -> None:
         self.app, self.here, self.service = app, here, here.service
-        self.expected: tuple[type[Exception], ...] = (Problem, SecurityError, ValueError)
-        if here.database is not None:
-            with flask.app_context():
-                self.expected += (here.database.engine.dialect.loaded_dbapi.Error,)
         self.exact: dict[str, Way] = {}
         self.items: dict[str, Way] = {}
         for kind in resources:
@@ -115,7 +114,7 @@ class Lane:
             )
             try:
                 answer = self.answer(way, environ, trace)
-            except self.expected:  # the plain way says what is wrong
+            except EXPECTED:  # the plain way says what is wrong
                 answer = None
             except Exception as error:
                 event(log, "lane_failed", level=logging.ERROR, exc_info=error)

@@ -139,11 +139,16 @@ def check_parameters(known: frozenset[str]) -> None:
 
 
 def flush() -> None:
-    """Write to the database what the answer is about to speak of."""
-    if (database := runtime().database) is not None:
-        database.session.flush()
+    """Write to the database what the answer is about to speak of, or have it ready to be."""
+    here = runtime()
+    if here.database is None or (here.singles is not None and here.singles.stage()):
+        return
+    here.database.session.flush()
 
 
 def commit() -> None:
-    if (database := runtime().database) is not None:
-        database.session.commit()
+    here = runtime()
+    if here.singles is not None:
+        here.singles.commit()
+    elif here.database is not None:
+        here.database.session.commit()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from flask import Response, current_app, request, url_for
 from werkzeug.exceptions import SecurityError
 
+from glassware.auth import Principal
 from glassware.auth.signatures import SignatureVerifier
 from glassware.auth.tokens import TokenVerifier
 from glassware.client import Client
@@ -29,13 +30,22 @@ class Pages(Protocol):
     def problem(self, error: Problem, document: Document) -> Response: ...
 
 
+class Singles(Protocol):
+    """What reads and writes one plain row at a time, on a floor above."""
+
+    def find(self, resource: Any, who: Principal, id: Any) -> tuple[Any] | None: ...
+    def stage(self) -> bool: ...
+    def commit(self) -> None: ...
+
+
 @dataclass(frozen=True)
 class Runtime:
     """What belongs to one app.
 
     ``release`` is the version of the service's package; ``parts`` is what the service itself keeps
     for as long as the app lives; ``jobs`` is the queue of a service that has jobs; ``running``
-    holds the keys of the requests that are being answered.
+    holds the keys of the requests that are being answered; ``singles`` is None where the session
+    does all of the work.
     """
 
     service: str
@@ -52,6 +62,7 @@ class Runtime:
     parts: Any = None
     jobs: Any = None
     signatures: SignatureVerifier | None = None
+    singles: Singles | None = None
     running: dict[str, object] = field(default_factory=dict)
 
 

@@ -271,6 +271,12 @@ FAST = (
         True,
         "Answer plain reads before Flask, by statements and writers that are built once.",
     ),
+    Option(
+        "fast.writes",
+        bool,
+        True,
+        "Write one plain row by one statement that is built once, in place of a flush.",
+    ),
 )
 
 JOBS = (

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Engine, MetaData, event, text
+from sqlalchemy import Engine, MetaData, event, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from uuid_utils.compat import uuid7
 
 from glassware.db.once import answers_table, nonces_table
 from glassware.db.prepared import Kept
+from glassware.db.single import Shapes, is_untouched, watch
 from glassware.db.types import Instant, now
 
 #: Named constraints can be altered by a migration on every database.
@@ -35,6 +36,9 @@ ENGINE_OPTIONS = {"hide_parameters": True, "pool_timeout": 5.0}
 
 #: Where an app keeps the connections for single statements.
 KEPT = "glassware.kept"
+#: And what it knows of its models.
+SHAPES = "glassware.shapes"
+T = TypeVar("T")
 
 
 class Row:
@@ -68,6 +72,7 @@ class Database(SQLAlchemy):
             session_options={"expire_on_commit": False},
             engine_options={**ENGINE_OPTIONS, **engine_options},
         )
+        watch(self.session)
         self.answers = answers_table(self.metadata)
         self.nonces = nonces_table(self.metadata)
 
@@ -77,12 +82,28 @@ class Database(SQLAlchemy):
             if self.engine.dialect.name == "sqlite":
                 event.listen(self.engine, "connect", set_up)
             app.extensions[KEPT] = Kept(self.engine)
+            app.extensions[SHAPES] = Shapes(self.engine.dialect)
 
     @property
     def kept(self) -> Kept:
         """The present app's connections for single statements, apart from the session's."""
         found: Kept = current_app.extensions[KEPT]
         return found
+
+    @property
+    def shapes(self) -> Shapes:
+        found: Shapes = current_app.extensions[SHAPES]
+        return found
+
+    def find(self, model: type[T], **values: Any) -> T | None:
+        """Return the first item of the model that has these values, attached to the session."""
+        session, shape = self.session(), self.shapes.of(model)
+        if shape is None or not is_untouched(session):
+            return session.scalar(select(model).filter_by(**values))
+        for row in self.kept.fetch(shape.finding(tuple(values)), values):
+            item: T = shape.attached(session, row)
+            return item
+        return None
 
     def close(self) -> None:
         """Close the idle connections of the present app."""

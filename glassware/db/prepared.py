@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from operator import attrgetter, methodcaller
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, Select
+from sqlalchemy import ClauseElement, Connection, Dialect, Engine
+from sqlalchemy.exc import DBAPIError
 
 Process = Callable[[Any], Any]
+FETCHED = methodcaller("fetchall")
 
 
 class Prepared:
@@ -19,7 +22,7 @@ class Prepared:
     Raises ValueError for a statement whose SQL depends on its values.
     """
 
-    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         if compiled.post_compile_params:
             raise ValueError("its SQL depends on the values")
@@ -45,33 +48,53 @@ class Kept:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.dialect = engine.dialect
+        self.error = engine.dialect.loaded_dbapi.Error
         self.idle: deque[tuple[Connection, Any]] = deque()
 
     def fetch(self, prepared: Prepared, values: Mapping[str, Any]) -> Sequence[Any]:
-        """Return the rows, as the driver gives them, of a statement that is a transaction.
+        """Return the rows, as the driver gives them, of a statement that only reads.
 
-        Raises the driver's errors. A connection that the server has closed meanwhile is replaced
-        once, with all the others.
+        Raises SQLAlchemy's DBAPIError. A connection that the server has closed meanwhile is
+        replaced once, with all the others.
         """
+        try:
+            found: Sequence[Any] = self.run(prepared, values, FETCHED)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            self.close()
+            found = self.run(prepared, values, FETCHED)
+        return found
+
+    def change(self, prepared: Prepared, values: Mapping[str, Any]) -> int:
+        """Return how many rows a statement wrote. Raises SQLAlchemy's DBAPIError."""
+        count: int = self.run(prepared, values, attrgetter("rowcount"))
+        return count
+
+    def run(self, prepared: Prepared, values: Mapping[str, Any], take: Process) -> Any:
         given = prepared.parameters(values)
         try:
             pair = self.idle.pop()
         except IndexError:
-            return self.run(self.open(), prepared.sql, given)
+            pair = self.open()
+        connection, driver = pair
         try:
-            return self.run(pair, prepared.sql, given)
-        except self.engine.dialect.loaded_dbapi.Error as error:
-            if not self.engine.dialect.is_disconnect(error, pair[1], None):
+            found = take(driver.execute(prepared.sql, given))
+        except BaseException as error:
+            lost = isinstance(error, self.error) and self.dialect.is_disconnect(error, driver, None)
+            connection.close()
+            if not isinstance(error, self.error):
                 raise
-        self.close()
-        return self.run(self.open(), prepared.sql, given)
-
-    def run(self, pair: tuple[Connection, Any], sql: str, given: Any) -> Sequence[Any]:
-        try:
-            found: Sequence[Any] = pair[1].execute(sql, given).fetchall()
-        except BaseException:
-            pair[0].close()
-            raise
+            raise DBAPIError.instance(
+                prepared.sql,
+                None,
+                error,
+                self.error,
+                hide_parameters=True,
+                connection_invalidated=lost,
+                dialect=self.dialect,
+            ) from error
         self.idle.append(pair)
         return found
 

@@ -62,6 +62,7 @@ type Glassware::Auth::Settings = Struct[{
     Optional['dispatch'] => Boolean,
     Optional['tokens']   => Boolean,
     Optional['reads']    => Boolean,
+    Optional['writes']   => Boolean,
   }],
   Optional['jobs']        => Struct[{
     Optional['threads']   => Integer[1],

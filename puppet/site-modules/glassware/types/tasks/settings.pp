@@ -50,6 +50,7 @@ type Glassware::Tasks::Settings = Struct[{
     Optional['dispatch'] => Boolean,
     Optional['tokens']   => Boolean,
     Optional['reads']    => Boolean,
+    Optional['writes']   => Boolean,
   }],
   Optional['jobs']        => Struct[{
     Optional['threads']   => Integer[1],

@@ -7,7 +7,6 @@ from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from sqlalchemy import select
 
 from glassware.auth import Principal
 from glassware.auth.signatures import Signer
@@ -22,7 +21,7 @@ PREFIX = "gws_"
 
 def named(client_id: str) -> Client:
     """Return the client. Raises NotFoundProblem."""
-    client = db.session.scalar(select(Client).filter_by(client_id=client_id))
+    client = db.find(Client, client_id=client_id)
     if client is None:
         raise NotFoundProblem(f"There is no client {client_id}.")
     return client
@@ -55,7 +54,7 @@ def authenticate(config: Config, client_id: str, secret: str) -> Client | None:
     """Return the client whose secret it is and who may still sign in."""
     if not client_id.isprintable():
         return None  # PostgreSQL would not even compare a text with a NUL
-    client = db.session.scalar(select(Client).filter_by(client_id=client_id))
+    client = db.find(Client, client_id=client_id)
     given = digest(config["auth.key_secret"], "client", secret)
     live = [client.secret_digest, client.previous_digest] if client else []
     # Every digest is compared, so that the time does not tell which of them came near.
@@ -67,7 +66,7 @@ def signer(client_id: str) -> Signer:
     """Return the client that signs by its name as the key id. Raises KeyError."""
     client = None
     if client_id.isprintable():
-        client = db.session.scalar(select(Client).filter_by(client_id=client_id))
+        client = db.find(Client, client_id=client_id)
     if client is None or client.signing_key is None or not may_sign_in(client):
         raise KeyError(client_id)
     key = Ed25519PublicKey.from_public_bytes(urlsafe_b64decode(f"{client.signing_key}="))

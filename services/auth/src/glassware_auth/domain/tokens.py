@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import select
-
 from glassware.auth import Principal
 from glassware.auth.signing import sign
 from glassware.config import Config
@@ -42,9 +40,9 @@ def in_good_standing(who: Principal) -> bool:
     """Whether the holder of the token could still get it; a token outlives that by minutes."""
     holder: Holder | None
     if (identifier := user_id(who)) is not None:
-        holder = db.session.get(User, identifier)
+        holder = db.find(User, id=identifier)
     else:
-        holder = db.session.scalar(select(Client).filter_by(client_id=who.subject))
+        holder = db.find(Client, client_id=who.subject)
     return holder is not None and may_sign_in(holder)
 
 

@@ -1,0 +1,195 @@
+"""One row read or written by one statement, where that is all that a request does.
+
+The session is still the one that the service's code sees: what is read here is attached to it, and
+what that code then adds or changes is looked for in it. Whatever is more than one plain row is left
+to the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ClauseElement, Dialect, Select, bindparam, event, inspect
+from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy.orm.exc import StaleDataError
+
+from glassware.db.prepared import Kept, Prepared, processors
+
+#: What a session notes of itself: that it has a transaction, and what is to be written at its end.
+BEGUN, PENDING = "glassware.begun", "glassware.pending"
+MAPPER_EVENTS = ("before_insert", "after_insert", "before_update", "after_update")
+SESSION_EVENTS = ("before_flush", "after_flush", "after_flush_postexec", "before_commit")
+VERSION, OLD = "version", "old_"
+
+
+class Change(NamedTuple):
+    """A statement that writes a row, and its values."""
+
+    prepared: Prepared
+    values: Mapping[str, Any]
+
+
+class Shape:
+    """A model of one table, whose attributes are its columns.
+
+    ``is_plain`` says that its rows can be written here, too: they hide nothing that must be done.
+    """
+
+    def __init__(self, model: type[Any], dialect: Dialect) -> None:
+        self.mapper, self.dialect = inspect(model), dialect
+        self.table: Any = self.mapper.local_table
+        if not is_simple(self.mapper):
+            raise LookupError(f"{model.__name__} is more than a table")
+        self.is_plain = is_plain(self.mapper)
+        self.keys = [each.key for each in self.mapper.column_attrs]
+        self.primary = [each.key for each in self.mapper.primary_key]
+        self.steps = processors(self.table.columns, dialect)
+        self.updates: dict[frozenset[str], Prepared] = {}
+        self.finds: dict[tuple[str, ...], Prepared] = {}
+        self.inserts = Prepared(self.table.insert().inline(), dialect)
+
+    def select(self, statement: Select[Any]) -> Prepared:
+        """Return the statement of all columns in place of the entities of this one."""
+        return Prepared(statement.with_only_columns(*self.table.columns), self.dialect)
+
+    def attached(self, session: Session, row: Sequence[Any]) -> Any:
+        """Return an item of the session, of a row as the driver gives it."""
+        values = {
+            key: step(value) if step else value
+            for key, step, value in zip(self.keys, self.steps, row, strict=True)
+        }
+        identity = self.mapper.identity_key_from_primary_key([values[key] for key in self.primary])
+        if (known := session.identity_map.get(identity)) is not None:
+            return known
+        item: Any = self.mapper.class_manager.new_instance()
+        vars(item).update(values)
+        make_transient_to_detached(item)
+        session.add(item)
+        return item
+
+    def finding(self, keys: tuple[str, ...]) -> Prepared:
+        """Return the statement of the rows that have certain values in these columns."""
+        if keys not in self.finds:
+            same = [self.table.c[key] == bindparam(key) for key in keys]
+            self.finds[keys] = Prepared(self.table.select().where(*same), self.dialect)
+        return self.finds[keys]
+
+    def insert(self, item: Any) -> Change:
+        """Give the item all of its values; return what writes them."""
+        given = vars(item)
+        for column in self.table.columns:
+            if column.key not in given:
+                given[column.key] = 1 if column.key == VERSION else value_of(column.default)
+        return Change(self.inserts, {key: given[key] for key in self.keys})
+
+    def update(self, item: Any) -> Change | None:
+        """Give the changed item its next version; return what writes it, None for no change."""
+        given, before = vars(item), inspect(item).committed_state
+        changed = {key: given[key] for key, old in before.items() if old != given[key]}
+        if not changed:
+            return None
+        for column in self.table.columns:
+            if column.onupdate is not None and column.key not in changed:
+                changed[column.key] = value_of(column.onupdate)
+        old = {f"{OLD}id": given["id"], f"{OLD}{VERSION}": given[VERSION]}
+        changed[VERSION] = given[VERSION] + 1
+        given.update(changed)
+        return Change(self.updating(frozenset(changed)), {**changed, **old})
+
+    def updating(self, keys: frozenset[str]) -> Prepared:
+        """Return the statement that writes these columns of the row, if it is still the one."""
+        if keys not in self.updates:
+            columns = self.table.c
+            same = [columns[name] == bindparam(f"{OLD}{name}") for name in ("id", VERSION)]
+            values: dict[str, Any] = {key: bindparam(key) for key in sorted(keys)}
+            self.updates[keys] = Prepared(
+                self.table.update().where(*same).values(values), self.dialect
+            )
+        return self.updates[keys]
+
+
+class Shapes:
+    """The models of an app, as far as they have a shape."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
+        self.known: dict[type[Any], Shape | None] = {}
+
+    def of(self, model: type[Any]) -> Shape | None:
+        if model not in self.known:
+            try:
+                self.known[model] = Shape(model, self.dialect)
+            except LookupError:
+                self.known[model] = None
+        return self.known[model]
+
+
+def value_of(default: Any) -> Any:
+    if default is None:
+        return None
+    return default.arg(None) if default.is_callable else default.arg
+
+
+def is_simple(mapper: Any) -> bool:
+    columns = [each.key for each in mapper.local_table.columns]
+    return (
+        mapper.tables == [mapper.local_table]
+        and mapper.polymorphic_on is None
+        and [each.key for each in mapper.column_attrs] == columns
+        and not list(mapper.class_manager.dispatch.load)
+    )
+
+
+def is_plain(mapper: Any) -> bool:
+    return (
+        not mapper.relationships
+        and [each.key for each in mapper.primary_key] == ["id"]
+        and mapper.version_id_col is not None
+        and mapper.version_id_col.key == VERSION
+        and not any(list(getattr(mapper.dispatch, name)) for name in MAPPER_EVENTS)
+        and all(map(is_known, mapper.local_table.columns))
+    )
+
+
+def is_known(column: Any) -> bool:
+    """Whether the column's value is known before the database has seen it."""
+    servers = (column.server_default, column.server_onupdate, column.computed, column.identity)
+    if column.type.should_evaluate_none:
+        return False  # a null may be one of two
+    known = all(
+        each is None or each.is_callable or each.is_scalar
+        for each in (column.default, column.onupdate)
+    )
+    counted = column.primary_key and column.default is None
+    return known and not counted and all(each is None for each in servers)
+
+
+def watch(session: Any) -> None:
+    """Let each session of the factory note that it has begun a transaction."""
+
+    @event.listens_for(session, "after_begin")
+    def note(begun: Session, *_: Any) -> None:
+        begun.info[BEGUN] = True
+
+
+def is_untouched(session: Session) -> bool:
+    """Whether the session holds nothing that another connection would not see."""
+    return not (session.info.get(BEGUN) or session.new or session.dirty or session.deleted)
+
+
+def lone(session: Session) -> Any:
+    """Return the one plain item that the session would write; None where it would do otherwise."""
+    listening = any(list(getattr(session.dispatch, name)) for name in SESSION_EVENTS)
+    if session.info.get(BEGUN) or session.deleted or listening:
+        return None
+    items = [*session.new, *session.dirty]
+    if len(items) != 1 or any(isinstance(each, ClauseElement) for each in vars(items[0]).values()):
+        return None
+    return items[0]
+
+
+def write(kept: Kept, change: Change) -> None:
+    """Write the row. Raises as a session does: IntegrityError and its like, StaleDataError."""
+    if kept.change(change.prepared, change.values) != 1:
+        raise StaleDataError("the row is no longer the one that was read")
