@@ -7,12 +7,15 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+
+import httpx2
 
 from glassware.cli.processes import free_ports
 
@@ -134,3 +137,24 @@ def rabbitmq() -> Iterator[RabbitMQ]:
 
 #: What may carry jobs, by the scheme of its URL.
 BROKERS = {"redis": redis, "rabbitmq": rabbitmq}
+
+
+@contextmanager
+def s3() -> Iterator[str]:
+    """Run moto as an S3 server, with a bucket ``archives``; give its URL."""
+    url = f"http://127.0.0.1:{free_ports(['s3'])['s3']}"
+    words = ["-m", "moto.server", "-H", "127.0.0.1", "-p", url.rpartition(":")[2]]
+    process = subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            with suppress(httpx2.TransportError):
+                httpx2.put(f"{url}/archives", trust_env=False).raise_for_status()
+                break
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        yield url
+    finally:
+        process.kill()
+        process.wait(10)

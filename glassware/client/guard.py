@@ -8,8 +8,9 @@ each hop is checked as the first one was.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from types import MappingProxyType
 
 import httpcore2
 import httpx2
@@ -39,7 +40,7 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class OutsideClient:
-    """Fetches by GET, without credentials, cookies, proxies or a trace: see ``outside_client``."""
+    """Fetches and posts, without credentials, cookies, proxies or a trace: ``outside_client``."""
 
     def __init__(
         self,
@@ -68,6 +69,20 @@ class OutsideClient:
         with closing(self._follow(target, end, self._max_redirects)) as answer:
             yield answer
 
+    def check(self, url: str) -> None:
+        """Raise ``BlockedAddressProblem`` for what is no address at all, or plainly a wrong one.
+
+        What its name resolves to is looked at when it is called.
+        """
+        self._rules.target(url)
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Post the body, once; a redirect is a failure. Raises as ``stream`` does."""
+        end = min(time.monotonic() + self._timeout, context.ends())
+        answer = self._send(self._rules.target(url), end, "POST", headers, body)
+        with closing(answer):
+            answer.check()
+
     def close(self) -> None:
         """Close the connections."""
         self._transport.close()
@@ -81,9 +96,22 @@ class OutsideClient:
             raise answer.call.broken("is one redirect too many", answer.status)
         return self._follow(self._next(target, answer.headers["Location"]), end, hops - 1)
 
-    def _send(self, target: httpx2.URL, end: float) -> Answer:
+    def _send(
+        self,
+        target: httpx2.URL,
+        end: float,
+        method: str = "GET",
+        headers: Mapping[str, str] = MappingProxyType({}),
+        body: bytes | None = None,
+    ) -> Answer:
         deadline = Deadline(self._timeout, min(end, time.monotonic() + self._timeout))
-        request = httpx2.Request("GET", target, headers=HEADERS, extensions=timeouts(deadline))
+        request = httpx2.Request(
+            method,
+            target,
+            headers={**HEADERS, **headers},
+            content=body,
+            extensions=timeouts(deadline),
+        )
         return send(self._transport, Call(clip(target.netloc.decode()), request))
 
     def _accept(self, answer: Answer, end: float) -> Answer:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from glassware.api import runtime
@@ -22,6 +22,13 @@ class LostError(Exception):
     """The job is no longer this run's: it was cancelled, or another worker has taken it."""
 
 
+class Then(NamedTuple):
+    """A job that comes after another; it is given that one's outcome besides, as ``outcome``."""
+
+    kind: str
+    arguments: Mapping[str, Any]
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of jobs: the function that does one, and how often it is tried."""
@@ -30,12 +37,22 @@ class Kind:
     function: Function
     attempts: int
 
-    def later(self, who: Principal, **arguments: Any) -> Any:
+    def later(self, who: Principal, *, then: Then | None = None, **arguments: Any) -> Any:
         """Have it done once the request's changes are committed; return the job's row.
 
-        The arguments are plain documents, as JSON has them. Raises TooManyJobsProblem.
+        The arguments are plain documents, as JSON has them. ``then`` is a job to be done when this
+        one is done or has failed. Raises TooManyJobsProblem.
         """
-        return runtime().jobs.add(self, who, arguments)
+        return runtime().jobs.add(self, who, arguments, then)
+
+    def shared(self, who: Principal, max_age: float, **arguments: Any) -> Any:
+        """The same, or the caller's own job that was asked the same and may stand for this one.
+
+        That is one that waits, or one that began at most ``max_age`` seconds ago and is running or
+        kept: what it reads elsewhere is not older than that.
+        """
+        queue = runtime().jobs
+        return queue.twin(self, who, arguments, max_age) or queue.add(self, who, arguments)
 
 
 def job(*, attempts: int = 3) -> Callable[[Function], Kind]:
@@ -60,17 +77,25 @@ class Run:
     owner: str
     token: str
     trace: Trace
+    then: Then | None = None
 
     def __post_init__(self) -> None:
         self.lost = threading.Event()
         self.done = 0
         self.total: int | None = None
+        self.steps: int | None = None
+        self.steps_total: int | None = None
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Tell how far it is, and learn whether to go on. Call it often. Raises LostError."""
         self.done, self.total = done, total
         if self.lost.is_set():
             raise LostError
+
+    def told(self) -> dict[str, int | None]:
+        """Return what it told of its progress last."""
+        names = ("done", "total", "steps", "steps_total")
+        return {name: getattr(self, name) for name in names}
 
 
 _running: ContextVar[Run | None] = ContextVar("glassware_run", default=None)

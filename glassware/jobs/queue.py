@@ -10,7 +10,19 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask_sqlalchemy.session import Session
-from sqlalchemy import ColumnElement, Engine, Table, delete, event, func, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Table,
+    delete,
+    event,
+    false,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import scoped_session
 from uuid_utils.compat import uuid7
 
@@ -18,15 +30,17 @@ from glassware.auth import Principal
 from glassware.config import Config
 from glassware.db import now
 from glassware.db.seal import Seal, derived
-from glassware.jobs.kinds import Kind, Run
-from glassware.jobs.model import CANCELLED, RUNNING, WAITING, JobRow
+from glassware.jobs.kinds import Kind, Run, Then
+from glassware.jobs.model import CANCELLED, DONE, FAILED, RUNNING, WAITING, JobRow
 from glassware.observe.context import Trace, current
-from glassware.problems import TooManyJobsProblem
+from glassware.problems import ConflictProblem, TooManyJobsProblem
 
 if TYPE_CHECKING:
     from glassware.jobs.carrier import Carrier
 
 UNFINISHED = (WAITING, RUNNING)
+#: The progress of a job that has not made any.
+UNBEGUN = {"done": 0, "total": None, "steps": None, "steps_total": None}
 
 
 @dataclass(frozen=True)
@@ -59,22 +73,68 @@ class Queue:
         self.table: Table = jobs.model.metadata.tables["jobs"]
         self.key = derived(config["app.secret_key"], "jobs")
 
-    def add(self, kind: Kind, who: Principal, arguments: Mapping[str, Any]) -> JobRow:
+    def add(
+        self,
+        kind: Kind,
+        who: Principal,
+        arguments: Mapping[str, Any],
+        then: Then | None = None,
+    ) -> JobRow:
         """Add a job in the request's transaction. Raises TooManyJobsProblem."""
         self.admit(who)
-        trace, id = current(), uuid7()
+        id = uuid7()
+        row: JobRow = self.jobs.model(
+            id=id,
+            kind=kind.name,
+            owner=who.subject,
+            sealed=self.sealed(id, who.token, arguments, then),
+            digest=self.digest(kind, who, arguments),
+        )
+        self.session.add(row)
+        self.carry(id)
+        return row
+
+    def sealed(
+        self, id: UUID, bearer: str, arguments: Mapping[str, Any], then: Then | None = None
+    ) -> bytes:
+        trace = current()
         told = {
             "arguments": arguments,
-            "token": who.token,
+            "token": bearer,
+            "then": then,
             "request_id": trace.request_id,
             "traceparent": trace.traceparent,
         }
-        sealed = Seal(self.key, str(id)).sealed(json.dumps(told).encode())
-        row: JobRow = self.jobs.model(id=id, kind=kind.name, owner=who.subject, sealed=sealed)
-        self.session.add(row)
+        return Seal(self.key, str(id)).sealed(json.dumps(told).encode())
+
+    def digest(self, kind: Kind, who: Principal, arguments: Mapping[str, Any]) -> str:
+        """Return what is the same for jobs that do the same, for the same caller, as much allowed.
+
+        It is keyed, so that nobody finds out by it what is sealed.
+        """
+        told = [kind.name, who.subject, sorted(who.scopes), arguments]
+        return derived(self.key.hex(), "same", json.dumps(told, sort_keys=True).encode()).hex()
+
+    def carry(self, id: UUID) -> None:
+        """Tell the workers of a job when the request's changes are committed."""
         if carrier := self.carrier:
             event.listen(self.session(), "after_commit", lambda _: carrier.send(id), once=True)
-        return row
+
+    def twin(
+        self, kind: Kind, who: Principal, arguments: Mapping[str, Any], max_age: float
+    ) -> JobRow | None:
+        """Return the job that may stand for one with these arguments, see ``Kind.shared``."""
+        model = self.jobs.model
+        since = now() - timedelta(seconds=min(max_age, self.config["jobs.keep"] * 2))
+        read = model.state.in_((RUNNING, DONE)) & (model.began_at >= since)
+        same = select(model).where(
+            model.owner == who.subject,
+            model.digest == self.digest(kind, who, arguments),
+            (model.state == WAITING) | (read if max_age else false()),
+            model.expires_at.is_(None) | (model.expires_at > now()),
+        )
+        found: JobRow | None = self.session.scalar(same.order_by(model.id.desc()).limit(1))
+        return found
 
     def admit(self, who: Principal) -> None:
         columns, most = self.table.c, self.config["jobs.per_owner"]
@@ -93,6 +153,25 @@ class Queue:
         if not changed.rowcount:
             self.session.execute(delete(self.table).where(columns.id == row.id))
 
+    def revive(self, row: JobRow, who: Principal) -> None:
+        """Have a job that failed or was cancelled done again, as if it had just been asked for.
+
+        Raises ConflictProblem, TooManyJobsProblem.
+        """
+        self.admit(who)
+        columns, told = self.table.c, self.opened(row)
+        ended = columns.id == row.id, columns.state.in_((FAILED, CANCELLED))
+        values = {
+            **dict.fromkeys(("problem", "finished_at", "expires_at", "began_at")),
+            "sealed": self.sealed(row.id, who.token, told["arguments"], told.get("then")),
+        }
+        anew = self.change(*ended, state=WAITING, attempts=0, due_at=now(), **UNBEGUN, **values)
+        changed: Any = self.session.execute(anew)
+        if not changed.rowcount:
+            raise ConflictProblem(f"It is {row.state}: only a failed or cancelled job starts anew.")
+        self.session.refresh(row)
+        self.carry(row.id)
+
     def claim(self, id: UUID | None = None) -> Run | None:
         """Take the job, or the one that has been due for longest, and begin an attempt at it."""
         columns, lease = self.table.c, timedelta(seconds=self.config["jobs.lease"])
@@ -110,13 +189,18 @@ class Queue:
             fence=columns.fence + 1,
             attempts=columns.attempts + 1,
             due_at=now() + lease,
+            began_at=now(),
+            **UNBEGUN,
         ).returning(*columns)
         with self.engine.begin() as connection:
             row = connection.execute(taken).first()
         return None if row is None else self.run_of(row)
 
+    def opened(self, row: Any) -> Any:
+        return json.loads(Seal(self.key, str(row.id)).opened(row.sealed))
+
     def run_of(self, row: Any) -> Run:
-        told = json.loads(Seal(self.key, str(row.id)).opened(row.sealed))
+        told = self.opened(row)
         return Run(
             id=row.id,
             fence=row.fence,
@@ -125,13 +209,14 @@ class Queue:
             arguments=told["arguments"],
             owner=row.owner,
             token=told["token"],
+            then=Then(*told["then"]) if told.get("then") else None,
             trace=Trace.incoming(told["request_id"], told["traceparent"], self.config.service),
         )
 
     def renew(self, run: Run) -> bool:
         """Hold the job for another lease, and tell how far it is; False where it is lost."""
         lease = timedelta(seconds=self.config["jobs.lease"])
-        return self.write(run, done=run.done, total=run.total, due_at=now() + lease)
+        return self.write(run, due_at=now() + lease, **run.told())
 
     def release(self, run: Run) -> bool:
         """Give the job back, as if this attempt had not been."""
@@ -145,15 +230,35 @@ class Queue:
     def settle(
         self, run: Run, state: str, *, result: str | None = None, problem: Any = None
     ) -> bool:
-        """End the job; False where it was lost, and this run's work is nobody's."""
-        values = {"state": state, "result": result, "problem": problem, **self.ended()}
-        return self.write(run, done=run.done, total=run.total, **values)
+        """End the job; False where it was lost, and this run's work is nobody's.
+
+        What comes after it is added at once: there is neither without the other.
+        """
+        outcome = {"state": state, "result": result, "problem": problem}
+        ended = self.held(run, {**run.told(), **outcome, **self.ended()})
+        with self.engine.begin() as connection:
+            if connection.execute(ended).rowcount != 1:
+                return False
+            after = run.then and self.after(run, run.then, {"id": str(run.id), **outcome})
+            if after:
+                connection.execute(insert(self.table).values(after))
+        if after and self.carrier:
+            self.carrier.send(after["id"])
+        return True
+
+    def after(self, run: Run, then: Then, outcome: Mapping[str, Any]) -> dict[str, Any]:
+        id = uuid7()
+        sealed = self.sealed(id, run.token, {**then.arguments, "outcome": outcome})
+        return {"id": id, "version": 1, "kind": then.kind, "owner": run.owner, "sealed": sealed}
 
     def write(self, run: Run, **values: Any) -> bool:
+        with self.engine.begin() as connection:
+            return connection.execute(self.held(run, values)).rowcount == 1
+
+    def held(self, run: Run, values: Mapping[str, Any]) -> Any:
         columns = self.table.c
         mine = columns.id == run.id, columns.fence == run.fence, columns.state == RUNNING
-        with self.engine.begin() as connection:
-            return connection.execute(self.change(*mine, **values)).rowcount == 1
+        return self.change(*mine, **values)
 
     def change(self, *which: ColumnElement[bool], **values: Any) -> Any:
         version = self.table.c.version + 1

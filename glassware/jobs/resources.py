@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from flask import request
 from marshmallow import fields
 from sqlalchemy import Select, select
 
-from glassware.api import Collection, Instant, Item, Link, Schema, conditional, exact, runtime
+from glassware.api import (
+    Collection,
+    Instant,
+    Item,
+    Link,
+    Resource,
+    Schema,
+    conditional,
+    exact,
+    runtime,
+)
 from glassware.api.resource import flush
-from glassware.api.runtime import public_url
+from glassware.api.runtime import database, link, public_url
 from glassware.api.schema import made
 from glassware.auth import Principal, authenticated
 from glassware.jobs.model import JobRow
+from glassware.problems import ConflictProblem, NotFoundProblem, TooManyJobsProblem
 
 
 class MadeURL(fields.String):
@@ -44,6 +56,10 @@ class JobSchema(Schema):
     state = fields.String(dump_only=True)
     done = fields.Integer(dump_only=True)
     total = fields.Integer(dump_only=True, allow_none=True)
+    steps = fields.Integer(dump_only=True, allow_none=True)
+    steps_total = fields.Integer(dump_only=True, allow_none=True)
+    rate = fields.Float(dump_only=True, allow_none=True)
+    seconds_left = fields.Float(dump_only=True, allow_none=True)
     result = MadeURL(dump_only=True, allow_none=True)
     problem = fields.Nested(ProblemSchema, dump_only=True, allow_none=True)
     created_at = Instant(dump_only=True)
@@ -91,6 +107,24 @@ class Job(Item):
         runtime().jobs.cancel(item)
 
 
+class JobRetryList(Resource):
+    """Further attempts at a job that failed or was cancelled."""
+
+    path = "/jobs/<uuid:id>/retries"
+    policy = authenticated()
+    answers = JobSchema
+    statuses = (202,)
+    problems = (NotFoundProblem, ConflictProblem, TooManyJobsProblem)
+
+    def post(self, who: Principal, id: UUID) -> Any:
+        """Do it again, with the token of this request."""
+        job = database().session.scalar(own(who).filter_by(id=id))
+        if job is None:
+            raise NotFoundProblem("There is no such job.")
+        runtime().jobs.revive(job, who)
+        return job, 202, {"Location": link("job", id=id)}
+
+
 def wants_job() -> bool:
     """Whether the caller would rather have a job than wait (RFC 7240 section 4.1)."""
     preferences = request.headers.get("Prefer", "").lower().split(",")
@@ -104,4 +138,4 @@ def accepted(job: JobRow) -> Any:
     return document, 202, {"Location": document["url"], "Preference-Applied": "respond-async"}
 
 
-RESOURCES = (JobList, Job)
+RESOURCES = (JobList, Job, JobRetryList)

@@ -133,6 +133,9 @@ def furnish(found: House, mesh: Mesh) -> None:
         "tasks.task": "/tasks/" + task["url"].rpartition("/")[2],
         "archives.job": f"/jobs/{job}",
         "archives.archive": f"/archives/{job}",
+        "archives.archive_link_list": f"/archives/{job}/links",
+        "archives.job_retry_list": f"/jobs/{job}/retries",
+        "archives.lent_archive": f"/archives/{job}/file",
     }
 
 

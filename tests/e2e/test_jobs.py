@@ -17,6 +17,7 @@ import pytest
 
 from glassware.jobs.worker import Worker
 from glassware.testing import assert_problem
+from glassware_archives.domain.bucket import Bucket, Place
 from tests import servers
 from tests.e2e import worlds
 from tests.e2e.sources import source
@@ -109,17 +110,26 @@ def test_an_order_that_is_sent_again_is_one_job(world: worlds.World, ann: worlds
 
 @pytest.mark.processes
 @pytest.mark.parametrize(
-    "carrier", ["table", "redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)]
+    ("carrier", "store"),
+    [
+        ("table", "disk"),
+        ("redis", "s3"),
+        pytest.param("rabbitmq", "disk", marks=pytest.mark.rabbitmq),
+    ],
 )
-def test_workers_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served(
-    tmp_path: Path, carrier: str
+def test_processes_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served_or_left(
+    tmp_path: Path, carrier: str, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(7)
     settings = {"jobs.lease": "1.5", "jobs.poll": "0.3"}
     with ExitStack() as stack:
         if carrier in servers.BROKERS:
-            broker = stack.enter_context(servers.BROKERS[carrier]())
-            settings["jobs.broker"] = broker.url
+            settings["jobs.broker"] = stack.enter_context(servers.BROKERS[carrier]()).url
+        if store == "s3":
+            settings["archives.s3_endpoint"] = stack.enter_context(servers.s3())
+            settings["archives.store"] = "s3://archives"
+            for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+                monkeypatch.setenv(name, "of-the-tests")
         suite = stack.enter_context(worlds.processes(tmp_path, settings))
         files = stack.enter_context(source(suite.file_port))
         ann = suite.person()
@@ -127,16 +137,14 @@ def test_workers_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served(
             {"name": "slow", "url": f"{files.url}/slow/150"},
             {"name": "x", "text": "end"},
         ]
-        orders = [order(suite, ann, {"format": "tar", "entries": entries}) for _ in range(6)]
+        wish = {"format": "tar", "entries": entries}
+        orders = [order(suite, ann, {**wish, "name": f"n{number}"}) for number in range(6)]
         urls = [answer.headers["Location"] for answer in orders]
-        for _ in range(3):
+        for victim in ("archives-worker", "archives", "archives-worker"):
             time.sleep(chance.uniform(0.8, 2.0))
-            process = suite.suite.running["archives-worker"]
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(10)
+            kill(suite, victim)
             for url in urls:
                 file_is_whole_or_absent(suite, ann, url)
-            suite.suite.launch("archives-worker", "archives", "worker")
         jobs = [finished(suite, ann, url, 180) for url in urls]
         assert {job["state"] for job in jobs} <= {"done", "failed"}, jobs
         done = [job for job in jobs if job["state"] == "done"]
@@ -145,6 +153,37 @@ def test_workers_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served(
         assert len(found) == 1
         assert len(found.pop()) > 150 * 65_536
         assert attempts(tmp_path) > len(jobs), "no job was hit"
+        if store == "s3":
+            # A worker sweeps when it starts.
+            kill(suite, "archives-worker")
+            in_the_end_there_is_only(settings["archives.s3_endpoint"], done)
+
+
+def kill(suite: worlds.Processes, name: str) -> None:
+    """Kill a process and all of its own, and start it anew."""
+    process = suite.suite.running[name]
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(10)
+    verb = "worker" if name.endswith("-worker") else "runserver"
+    suite.suite.launch(name, "archives", verb)
+    suite.suite.wait()
+
+
+def in_the_end_there_is_only(endpoint: str, jobs: list[Any], patience: float = 60) -> None:
+    """Wait until the bucket holds the jobs' archives with their facts, and no unfinished upload."""
+    words = dict.fromkeys(("access_key", "secret_key"), "of-the-tests")
+    bucket = Bucket(Place("archives", "", endpoint, "us-east-1", **words), 1, False)
+    kept = {job["result"].rpartition("/")[2] for job in jobs}
+    deadline = time.monotonic() + patience
+    while True:
+        items = list(bucket.listed("list_objects_v2", "Contents", lambda *_: False))
+        uploads = list(bucket.listed("list_multipart_uploads", "Uploads", lambda *_: False))
+        if not uploads and len(items) == 2 * len(kept):
+            break
+        assert time.monotonic() < deadline, (items, uploads)
+        time.sleep(0.2)
+    assert {item["Key"].partition(".")[0] for item in items} == kept
+    bucket.client.close()
 
 
 def attempts(state: Path) -> int:

@@ -172,6 +172,75 @@ def test_an_ended_job_can_be_forgotten(shop: Shop) -> None:
     assert_problem(shop.client.get(url, headers=shop.headers()), 404)
 
 
+def test_a_running_job_says_how_fast_it_is_and_how_long_it_will_take(shop: Shop) -> None:
+    url = shop.order("build", number=100, pause=0.03)
+    assert [shop.look(url)[name] for name in ("rate", "seconds_left", "steps")] == [None] * 3
+    thread = threading.Thread(target=shop.step)
+    thread.start()
+    wait_until(lambda: shop.look(url)["done"] > 20)
+    half = shop.look(url)
+    thread.join(20)
+    assert 0 < half["rate"] <= 1 / 0.03
+    assert half["seconds_left"] == pytest.approx((100 - half["done"]) / half["rate"], rel=0.2)
+    assert (half["steps"] > 0, half["steps_total"]) == (True, 100)
+    done = shop.look(url)
+    assert (done["done"], done["seconds_left"]) == (100, None)
+    assert done["rate"] > 0
+
+
+def test_a_job_that_failed_is_done_again_when_asked_and_by_the_token_of_who_asks(
+    shop: Shop,
+) -> None:
+    url = shop.order("stumble", name="late", number=1)
+    shop.sql("UPDATE jobs SET attempts = 3")
+    assert shop.step(), "its attempts are used up"
+    assert shop.look(url)["state"] == "failed"
+    again = shop.client.post(f"{url}/retries", headers=shop.headers())
+    assert (again.status_code, again.headers["Location"]) == (202, url)
+    waiting = shop.look(url)
+    assert (waiting["state"], waiting["problem"], waiting["finished_at"]) == ("waiting", None, None)
+
+    def is_done() -> bool:
+        shop.hurry()
+        shop.step()
+        return bool(shop.look(url)["state"] == "done")
+
+    wait_until(is_done)
+    assert_problem(shop.client.post(f"{url}/retries", headers=shop.headers()), 409)
+    other = shop.headers("0190a1b2-0000-7000-8000-00000000abcd")
+    assert_problem(shop.client.post(f"{url}/retries", headers=other), 404)
+
+
+def test_a_cancelled_job_is_done_again_when_asked(shop: Shop) -> None:
+    url = shop.order("build", name="after all")
+    shop.client.delete(url, headers=shop.headers())
+    assert shop.client.post(f"{url}/retries", headers=shop.headers()).status_code == 202
+    wait_until(shop.step)
+    assert shop.look(url)["state"] == "done"
+    assert toys.DONE == [("after all", 1)]
+
+
+def test_who_asks_the_same_while_it_waits_is_given_the_same_job(shop: Shop) -> None:
+    first = shop.order("build", name="same", max_age=0)
+    assert shop.order("build", name="same", max_age=0) == first
+    assert shop.order("build", name="other", max_age=0) != first
+    assert shop.order("build", name="same") != first, "it was not asked to be shared"
+    other = shop.headers("0190a1b2-0000-7000-8000-00000000abcd")
+    body = {"kind": "build", "name": "same", "max_age": 0}
+    assert shop.client.post("/toys", json=body, headers=other).headers["Location"] != first
+
+
+def test_a_job_that_has_begun_stands_for_another_as_long_as_that_allows(shop: Shop) -> None:
+    first = shop.order("build", name="same", max_age=0)
+    wait_until(shop.step)
+    assert shop.look(first)["state"] == "done"
+    assert shop.order("build", name="same", max_age=60) == first
+    shop.sql("UPDATE jobs SET began_at = '2020-01-01 00:00:00'")
+    assert shop.order("build", name="same", max_age=60) != first
+    shop.sql("UPDATE jobs SET state = 'failed', began_at = NULL")
+    assert shop.order("build", name="same", max_age=60) != first, "one that failed is no answer"
+
+
 def test_one_caller_cannot_fill_the_queue(shop: Shop) -> None:
     for _ in range(20):
         shop.order("build")

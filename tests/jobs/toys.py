@@ -27,7 +27,9 @@ class JobModel(JobRow, db.Model):
 @job()
 def build(run: Run, name: str, steps: int, pause: float = 0.0) -> str:
     """Take so many steps."""
+    run.steps_total = steps
     for step in range(steps):
+        run.steps = step
         run.progress(step, steps)
         time.sleep(pause)
     run.progress(steps, steps)
@@ -57,6 +59,7 @@ class ToySchema(Schema):
     name = fields.String(load_default="toy", validate=Length(max=50))
     number = fields.Integer(load_default=0, validate=Range(0, 1000))
     pause = fields.Float(load_default=0.0, validate=Range(0, 1))
+    max_age = fields.Float(load_default=None, allow_none=True)
 
 
 class ToyList(Resource):
@@ -69,9 +72,10 @@ class ToyList(Resource):
     def post(self, who: Principal, data: dict[str, Any]) -> Any:
         match data["kind"]:
             case "build":
-                return accepted(
-                    build.later(who, name=data["name"], steps=data["number"], pause=data["pause"])
-                )
+                wish = {"name": data["name"], "steps": data["number"], "pause": data["pause"]}
+                if data["max_age"] is None:
+                    return accepted(build.later(who, **wish))
+                return accepted(build.shared(who, data["max_age"], **wish))
             case "stumble":
                 return accepted(stumble.later(who, name=data["name"], times=data["number"]))
             case "refuse":

@@ -56,8 +56,9 @@ class Suite:
     def job(self) -> str:
         """Return the id of a job that has built an archive."""
         body = {"entries": [{"name": "a", "text": "a"}]}
-        headers = {**self.headers, "Prefer": "respond-async"}
+        headers = {**self.headers, "Prefer": "respond-async", "Cache-Control": "no-cache"}
         job = self.call("archives", "POST", "/archives", headers=headers, json=body).json()
+        assert job["state"] == "waiting", job
         with self.apps["archives"].app_context():
             assert Worker(self.apps["archives"]).step()
         return str(job["url"].rpartition("/")[2])

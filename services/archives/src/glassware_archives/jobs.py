@@ -7,23 +7,27 @@ from typing import Any
 from glassware.api import runtime
 from glassware.api.schema import made
 from glassware.jobs import Jobs, Run, job
+from glassware_archives.callbacks import archive_callback
 from glassware_archives.domain import Options
 from glassware_archives.domain.sources import archive
-from glassware_archives.domain.store import Store
 from glassware_archives.models import Job
 from glassware_archives.schemas import ArchiveSchema
 
 
 @job()
 def archive_build(run: Run, wish: dict[str, Any]) -> str:
-    """Build the archive that was asked for; its progress is in bytes."""
+    """Build the archive that was asked for; its progress is in bytes, and in entries as steps."""
     here = runtime()
     data = made(ArchiveSchema).load(wish)
-    ways = here.parts.ways(here.siblings)
+    run.steps, run.steps_total = 0, len(data["entries"])
+
+    def finished(number: int) -> None:
+        run.steps = number
+
+    ways, limits = here.parts.ways(here.siblings), here.parts.limits
     how = Options.of(data), here.parts.workers
-    blocks = archive(data["format"], data["entries"], ways, here.parts.limits, *how)
-    store: Store = here.parts.store
-    store.keep(f"{run.id}.{run.fence}", data, blocks, run.progress)
+    blocks = archive(data["format"], data["entries"], ways, limits, *how, finished=finished)
+    here.parts.store.keep(f"{run.id}.{run.fence}", data, blocks, run.progress)
     return f"/archives/{run.id}"
 
 
@@ -33,4 +37,4 @@ def sweep() -> None:
     here.parts.store.sweep(here.jobs.holds)
 
 
-jobs = Jobs(Job, (archive_build,), sweep)
+jobs = Jobs(Job, (archive_build, archive_callback), sweep)

@@ -4,13 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from glassware.client import Client, outside_client
-from glassware.config import Config
+from glassware.config import Config, ConfigError
 from glassware_archives.domain import Limits, Workers, ensure_environment
 from glassware_archives.domain.ahead import Bounds
 from glassware_archives.domain.sources import Ways
 from glassware_archives.domain.store import Store
+
+if TYPE_CHECKING:
+    from glassware_archives.domain.bucket import Bucket
+
+
+def store(config: Config) -> Store | Bucket:
+    """Return where finished archives are kept. Raises ConfigError."""
+    url = urlsplit(config["archives.store"])
+    if url.scheme == "file" and url.path.startswith("/") and not url.netloc:
+        return Store(Path(url.path))
+    if url.scheme != "s3" or not url.netloc:
+        raise ConfigError("archives.store must be file:/folder or s3://bucket/prefix")
+    from glassware_archives.domain.bucket import Bucket, Place
+
+    prefix = url.path.strip("/")
+    place = Place(
+        bucket=url.netloc,
+        prefix=f"{prefix}/" if prefix else "",
+        endpoint=config["archives.s3_endpoint"],
+        region=config["archives.s3_region"],
+        access_key=config["archives.s3_access_key"],
+        secret_key=config["archives.s3_secret_key"],
+    )
+    return Bucket(place, config["archives.max_bytes"], config["archives.s3_redirect"])
 
 
 class Parts:
@@ -25,7 +51,7 @@ class Parts:
             max_spool=config["archives.max_spool"],
         )
         self.workers = Workers()
-        self.store = Store(Path(config["service.state_dir"]) / "archives")
+        self.store = store(config)
         self.outside = outside_client(
             allow=config["archives.allowed_sources"],
             timeout=config["archives.source_timeout"],

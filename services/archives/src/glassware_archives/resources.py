@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
+import math
 from base64 import b64encode
 from contextlib import closing
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import Response, send_file, stream_with_context
+from flask import Response, request, stream_with_context
+from sqlalchemy import Select, func, select
+from werkzeug.wsgi import FileWrapper
 
 from glassware.api import Resource, runtime
 from glassware.api.idempotency import once
-from glassware.api.runtime import database
+from glassware.api.runtime import database, link, public_url
 from glassware.api.schema import made
-from glassware.auth import Principal, scope
-from glassware.jobs import accepted, wants_job
+from glassware.auth import Principal, public, scope
+from glassware.jobs import Then, accepted, wants_job
 from glassware.jobs.model import DONE
 from glassware.jobs.resources import own
-from glassware.problems import NotFoundProblem, StaleProblem
+from glassware.problems import (
+    InvalidParameterProblem,
+    InvalidProblem,
+    NotFoundProblem,
+    StaleProblem,
+    TooLargeProblem,
+    TooManyJobsProblem,
+)
+from glassware_archives import links
+from glassware_archives.callbacks import archive_callback
 from glassware_archives.domain import FORMATS, Options, Stream
-from glassware_archives.domain.sources import archive, length
+from glassware_archives.domain.sources import archive, fetched, length
+from glassware_archives.domain.spool import BLOCK
 from glassware_archives.jobs import archive_build
-from glassware_archives.schemas import ArchiveSchema
+from glassware_archives.models import Job
+from glassware_archives.schemas import ArchiveSchema, LinkSchema
+
+
+class QuotaExceededProblem(TooLargeProblem):
+    """The caller's finished archives take as much room as one caller's may."""
+
+    title, slug = "Quota exceeded", "quota-exceeded"
+    advice = "Delete the jobs of archives that you have fetched, or wait until they expire."
 
 
 class ArchiveList(Resource):
@@ -32,6 +53,7 @@ class ArchiveList(Resource):
     policy = scope("archives:write")
     body = ArchiveSchema
     makes = tuple(kind.media_type for kind in FORMATS.values())
+    problems = (QuotaExceededProblem, TooManyJobsProblem, InvalidProblem)
 
     def post(self, who: Principal, data: dict[str, Any]) -> Response:
         """Answer with the archive, or, where the caller prefers so, with the job of building it.
@@ -40,8 +62,9 @@ class ArchiveList(Resource):
         connection, so that no truncated archive looks whole.
         """
         if wants_job():
-            wish = made(ArchiveSchema).dump(data)
-            return once(who, lambda: self.answer(accepted(archive_build.later(who, wish=wish))))
+            return once(who, lambda: self.answer(accepted(self.ordered(who, data))))
+        if "callback" in data:
+            raise InvalidProblem(errors={"callback": ["Only goes with Prefer: respond-async."]})
         here = runtime()
         ways = here.parts.ways(here.siblings)
         how = Options.of(data), here.parts.workers
@@ -58,6 +81,38 @@ class ArchiveList(Resource):
             response.content_length = known
         return response
 
+    def ordered(self, who: Principal, data: dict[str, Any]) -> Any:
+        """Return the job of building it: one that was asked for before, where that is as good.
+
+        What is in the request itself is the same at any time. What is elsewhere may change: there
+        a job that has begun stands in only where ``Cache-Control: max-age`` of the request says
+        that so old a reading will do (RFC 9111 section 5.2.1.1).
+        """
+        admit(who)
+        wish = made(ArchiveSchema).dump(data)
+        if "callback" in data:
+            return archive_build.later(who, then=called_back(data["callback"]), wish=wish)
+        elsewhere = any(map(fetched, data["entries"]))
+        asked = request.cache_control
+        age = 0 if elsewhere or asked.no_cache else math.inf
+        if isinstance(asked.max_age, int):
+            age = asked.max_age
+        return archive_build.shared(who, age, wish=wish)
+
+
+def called_back(wish: dict[str, str]) -> Then:
+    """Return the job of telling how another ended. Raises BlockedAddressProblem."""
+    runtime().parts.outside.check(wish["url"])
+    return Then(archive_callback.name, {**wish, "base": public_url()})
+
+
+def admit(who: Principal) -> None:
+    """Raise QuotaExceededProblem where the caller's finished archives take too much room."""
+    most = runtime().config["archives.kept_per_owner"]
+    kept = own(who).filter_by(state=DONE).with_only_columns(func.sum(Job.done))
+    if (database().session.scalar(kept) or 0) >= most:
+        raise QuotaExceededProblem(f"Your finished archives take {most} bytes or more.")
+
 
 class Archive(Resource):
     """A finished archive, until its job is forgotten."""
@@ -65,28 +120,90 @@ class Archive(Resource):
     path = "/archives/<uuid:id>"
     policy = scope("archives:write")
     makes = tuple(kind.media_type for kind in FORMATS.values())
-    statuses = (200, 206, 304, 416)
+    statuses = (200, 206, 304, 307, 416)
 
     def get(self, who: Principal, id: UUID) -> Response:
         """Return the file, or the ranges of it that are asked for (RFC 9110 section 14)."""
-        job = database().session.scalar(own(who).filter_by(id=id, state=DONE))
-        stored = job and runtime().parts.store.find(f"{job.id}.{job.fence}")
-        if stored is None:
-            raise NotFoundProblem("There is no finished archive of this job.")
-        response = send_file(
-            stored.path,
-            mimetype=FORMATS[stored.format].media_type,
-            as_attachment=True,
-            download_name=f"{stored.name}.{stored.format}",
-            etag=stored.sha256,
-            conditional=True,
-        )
+        return download(finished(own(who), id))
+
+
+class ArchiveLinkList(Resource):
+    """Links to a finished archive, for people without a token."""
+
+    path = "/archives/<uuid:id>/links"
+    policy = scope("archives:write")
+    body = LinkSchema
+    answers = LinkSchema
+    statuses = (201,)
+    problems = (NotFoundProblem, InvalidProblem)
+
+    def post(self, who: Principal, data: dict[str, Any], id: UUID) -> Any:
+        """Make a link that holds for so many seconds, but not longer than the archive is kept."""
+        config = runtime().config
+        if data["seconds"] > (most := config["archives.max_link"]):
+            raise InvalidProblem(errors={"seconds": [f"At most {most}."]})
+        token, ends = links.lent(config, finished(own(who), id), data["seconds"])
+        url = link("lent_archive", id=id, token=token)
+        return {"url": url, "expires_at": ends}, 201, {"Location": url, "Cache-Control": "no-store"}
+
+
+class LentArchive(Resource):
+    """A finished archive, for whoever has a link to it."""
+
+    path = "/archives/<uuid:id>/file"
+    policy = public("the link is signed and expires")
+    parameters = frozenset({"token"})
+    makes = Archive.makes
+    statuses = Archive.statuses
+    problems = (links.LinkProblem,)
+
+    def get(self, _who: Principal, id: UUID) -> Response:
+        """Return the file, or the ranges of it that are asked for."""
+        if "token" not in request.args:
+            raise InvalidParameterProblem("The link is cut.", errors={"token": ["Missing."]})
+        job = database().session.scalar(select(Job).filter_by(id=id, state=DONE))
+        return download(links.require(runtime().config, job, request.args["token"]))
+
+
+def finished(jobs: Select[Any], id: UUID) -> Job:
+    """Return the job of a finished archive, of those given. Raises NotFoundProblem."""
+    job: Job | None = database().session.scalar(jobs.filter_by(id=id, state=DONE))
+    if job is None:
+        raise NotFoundProblem("There is no finished archive of this job.")
+    return job
+
+
+def download(job: Job) -> Response:
+    """Return the archive that the job made, or the ranges of it that are asked for."""
+    store = runtime().parts.store
+    stored = store.find(f"{job.id}.{job.fence}")
+    if stored is None:
+        raise NotFoundProblem("The archive of this job is gone.")
+    if request.method == "GET" and (url := store.link(stored)):
+        return Response(status=307, headers={"Location": url, "Cache-Control": "no-store"})
+    digest = b64encode(bytes.fromhex(stored.sha256)).decode()
+    response = Response(
+        FileWrapper(store.open(stored), BLOCK),
+        mimetype=FORMATS[stored.format].media_type,
+        direct_passthrough=True,
+        headers={"Repr-Digest": f"sha-256=:{digest}:", "Cache-Control": "private, no-cache"},
+    )
+    response.headers.set("Content-Disposition", "attachment", filename=stored.filename)
+    response.content_length = stored.size
+    response.set_etag(stored.sha256)
+    return conditional(response, stored.size)
+
+
+def conditional(response: Response, size: int) -> Response:
+    """Return what the conditions and ranges of the request leave of a response."""
+    try:
+        response.make_conditional(request.environ, accept_ranges=True, complete_length=size)
         if response.status_code == HTTPStatus.PRECONDITION_FAILED:
-            response.close()
             raise StaleProblem("The archive is not the one that If-Match names.")
-        digest = b64encode(bytes.fromhex(stored.sha256)).decode()
-        response.headers["Repr-Digest"] = f"sha-256=:{digest}:"
-        return response
+    except Exception:
+        response.close()
+        raise
+    return response
 
 
 def continued(first: bytes, rest: Stream) -> Stream:

@@ -11,6 +11,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from glassware.api import Instant, Schema
+from glassware_archives.callbacks import key_of
 from glassware_archives.domain import FORMATS
 from glassware_archives.domain.options import COMPRESSIONS
 
@@ -73,6 +74,27 @@ class EntrySchema(Schema):
             raise ValidationError("Goes with service, and service with it.", "path")
 
 
+def is_secret(text: str) -> None:
+    """Raise ValidationError for what is not a secret of the Standard Webhooks specification."""
+    try:
+        key_of(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
+
+
+class CallbackSchema(Schema):
+    """Where to tell that a job has ended, and what to sign that with."""
+
+    class Meta:
+        example = {
+            "url": "https://example.org/hook",
+            "secret": "whsec_c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0",
+        }
+
+    url = fields.String(required=True, validate=Length(min=1, max=2048))
+    secret = fields.String(required=True, validate=[Length(max=100), is_secret])
+
+
 class ArchiveSchema(Schema):
     """An archive: its format, the name it is saved by, and its entries in order."""
 
@@ -87,6 +109,7 @@ class ArchiveSchema(Schema):
     manifest = fields.Boolean(load_default=False)
     library = fields.Boolean(load_default=False)
     passphrase = fields.String(validate=Length(min=1, max=256))
+    callback = fields.Nested(CallbackSchema, load_only=True)
     entries = fields.List(fields.Nested(EntrySchema), required=True, validate=Length(min=1))
 
 
@@ -105,6 +128,16 @@ class ManifestSchema(ArchiveSchema):
     """An archive to be made on the command line."""
 
     class Meta:
-        exclude = ("passphrase", "name")
+        exclude = ("passphrase", "name", "callback")
 
     entries = fields.List(fields.Nested(LocalEntrySchema), required=True, validate=Length(min=1))
+
+
+class LinkSchema(Schema):
+    """A link to a finished archive; ``seconds`` is how long it is to hold."""
+
+    seconds = fields.Integer(
+        load_default=3600, strict=True, validate=Range(min=1, max=10**9), load_only=True
+    )
+    url = fields.String(dump_only=True)
+    expires_at = Instant(dump_only=True)

@@ -14,4 +14,9 @@ type Glassware::Archives::Secrets = Struct[{
   Optional['traces.endpoint']         => Glassware::Secret,
   Optional['app.secret_key']          => Glassware::Secret,
   Optional['siblings.tasks']          => Glassware::Secret,
+  Optional['archives.store']          => Glassware::Secret,
+  Optional['archives.s3_endpoint']    => Glassware::Secret,
+  Optional['archives.s3_region']      => Glassware::Secret,
+  Optional['archives.s3_access_key']  => Glassware::Secret,
+  Optional['archives.s3_secret_key']  => Glassware::Secret,
 }]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
@@ -40,17 +40,19 @@ def archive(
     options: Options = PLAIN,
     workers: Workers = ALONE,
     ledger: Ledger | None = None,
+    finished: Callable[[int], None] = lambda _number: None,
 ) -> Stream:
     """Yield the archive of the wished entries. See ``build`` for what fails, and how.
 
     A wish has a ``name`` and one of ``text``, ``base64`` (bytes), ``url``, or ``service`` with
     ``path`` and ``accept``; optionally ``size``, ``modified`` and ``mode``. One of another
     ``kind`` than a file has none of them but ``modified`` and ``mode``; a link has a ``target``.
+    ``finished`` is told how many entries are in the archive.
     """
     if options.names == "refuse":
         check_names(((each["name"], kind(each)) for each in wishes), FORMATS[form])
     with closing(entries(wishes, ways)) as opened:
-        yield from build(form, opened, limits, options, workers, ledger)
+        yield from build(form, counted(opened, finished), limits, options, workers, ledger)
 
 
 def length(wish: Wish) -> int | None:
@@ -79,6 +81,15 @@ def entry(wish: Wish, content: Iterable[bytes], size: int | None) -> Entry:
     name, modified = unicodedata.normalize("NFC", wish["name"]), wish.get("modified", EARLIEST)
     mode = int(wish["mode"], 8) if "mode" in wish else None
     return Entry(name, content, size, modified, kind(wish), mode, wish.get("target", ""))
+
+
+def counted(entries: Iterable[Entry], finished: Callable[[int], None]) -> Iterator[Entry]:
+    """Yield the entries; the next is asked for when the last is in the archive."""
+    number = -1
+    for number, entry in enumerate(entries):
+        finished(number)
+        yield entry
+    finished(number + 1)
 
 
 def entries(wishes: Sequence[Wish], ways: Ways) -> Generator[Entry, None, None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -21,13 +22,18 @@ NAME = re.compile(r"(?P<id>[0-9a-f-]{36})\.(?P<fence>[0-9]+)(?P<part>\.part)?")
 
 
 class Stored(NamedTuple):
-    """A finished archive: its file, the name and format it was asked for, its digest."""
+    """A finished archive: its key, the name and format it was asked for, its digest."""
 
-    path: Path
+    key: str
     name: str
     format: str
     size: int
     sha256: str
+
+    @property
+    def filename(self) -> str:
+        """The name that it is saved by."""
+        return f"{self.name}.{self.format}"
 
 
 class Store:
@@ -66,10 +72,17 @@ class Store:
 
     def find(self, key: str) -> Stored | None:
         """Return the archive of the key."""
-        path = self.folder / key
-        if not path.exists():
+        if not self.folder.joinpath(key).exists():
             return None
-        return Stored(path, **json.loads(self.folder.joinpath(f"{key}.json").read_text()))
+        return Stored(key, **json.loads(self.folder.joinpath(f"{key}.json").read_text()))
+
+    def open(self, stored: Stored) -> io.RawIOBase:
+        """Return its bytes. Raises FileNotFoundError where it has just been removed."""
+        return self.folder.joinpath(stored.key).open("rb", buffering=0)
+
+    def link(self, _stored: Stored) -> str | None:
+        """Return where a download is sent on to: nowhere."""
+        return None
 
     def sweep(self, wanted: Callable[[UUID, int], bool]) -> None:
         """Remove what no job holds."""
