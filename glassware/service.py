@@ -21,7 +21,7 @@ from glassware.auth.memory import TokenMemory
 from glassware.auth.principal import ANONYMOUS
 from glassware.auth.signatures import FindSigner, SignatureVerifier
 from glassware.auth.tokens import FindKey, TokenVerifier
-from glassware.client import Client
+from glassware.client import Client, Delegate
 from glassware.client.transports import BreakerTransport, MeterTransport, NetworkTransport
 from glassware.config import CHASSIS, Config, Option
 from glassware.db import Database, engine_options
@@ -47,8 +47,9 @@ class Service:
     ``siblings`` maps the name of each neighbour it calls to the neighbour's default URL.
     ``find_key`` is given by the issuer itself, which has its keys at hand; every other service
     fetches them. ``find_signer`` lets callers sign their requests; it needs a database, where the
-    nonces are kept. ``jobs`` are done by ``manage.py worker``. ``make_parts`` makes what the
-    service keeps for as long as the app lives, which its resources find as ``runtime().parts``.
+    nonces are kept. ``jobs`` are done by ``manage.py worker``, and act within the scopes of
+    ``delegation`` for people who have gone. ``make_parts`` makes what the service keeps for as long
+    as the app lives, which its resources find as ``runtime().parts``.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Service:
     find_key: FindKey | None = None
     find_signer: FindSigner | None = None
     jobs: Jobs | None = None
+    delegation: tuple[str, ...] = ()
     make_parts: Callable[[Config], Any] | None = None
 
     def configure(
@@ -128,7 +130,7 @@ class Service:
             pages=Pages(config, Neighbours(shown, metered)),
             database=self.database,
             parts=self.make_parts(config) if self.make_parts else None,
-            jobs=self.queue(app, config, metrics),
+            jobs=self.queue(app, config, metrics, delegate(config, metered)),
         )
         vitals.watch(metrics, config, checks, app.extensions["glassware"].release)
         errors.install(app)
@@ -171,14 +173,16 @@ class Service:
             for name in self.siblings
         }
 
-    def queue(self, app: Flask, config: Config, metrics: Metrics) -> Queue | None:
+    def queue(
+        self, app: Flask, config: Config, metrics: Metrics, delegate: Delegate | None
+    ) -> Queue | None:
         if self.jobs is None:
             return None
         database = self.database
         if database is None:
             raise ValueError(f"{self.name} has jobs, and no database for them")
         with app.app_context():
-            queue = Queue(self.jobs, database.engine, database.session, config)
+            queue = Queue(self.jobs, database.engine, database.session, config, delegate)
         metrics.watch("jobs", "Jobs by kind and state.", queue.counts, ("kind", "state"))
         return queue
 
@@ -246,6 +250,19 @@ def relayed_token() -> str | None:
     if not has_request_context():
         return None
     return request.environ.get("glassware.principal", ANONYMOUS).token or None
+
+
+def delegate(config: Config, transports: Transports) -> Delegate | None:
+    """Return the service as a client of the issuer; None where it has no secret."""
+    if not config["auth.client_secret"]:
+        return None
+    issuer = Client(
+        "auth",
+        config["auth.issuer"],
+        transport=transports["auth"],
+        timeout=config["client.timeout"],
+    )
+    return Delegate(issuer, config["auth.client_id"], config["auth.client_secret"])
 
 
 def remote_keys(config: Config, transport: httpx2.BaseTransport) -> RemoteKeys:

@@ -15,6 +15,8 @@ from sqlalchemy.orm import scoped_session
 from uuid_utils.compat import uuid7
 
 from glassware.auth import Principal
+from glassware.auth.principal import NO_PERSON
+from glassware.client import Acting, Delegate
 from glassware.config import Config
 from glassware.db import now
 from glassware.db.seal import Seal, derived
@@ -40,11 +42,20 @@ class Jobs:
 
 
 class Queue:
-    """The jobs of an app. Each change is one statement, and good only for who holds the job."""
+    """The jobs of an app. Each change is one statement, and good only for who holds the job.
+
+    With a ``delegate`` a job has no token of its caller's, who may be gone when it runs.
+    """
 
     def __init__(
-        self, jobs: Jobs, engine: Engine, session: scoped_session[Session], config: Config
+        self,
+        jobs: Jobs,
+        engine: Engine,
+        session: scoped_session[Session],
+        config: Config,
+        delegate: Delegate | None = None,
     ) -> None:
+        self.delegate = delegate
         self.jobs, self.engine, self.session, self.config = jobs, engine, session, config
         self.kinds = {kind.name: kind for kind in jobs.kinds}
         self.table: Table = jobs.model.metadata.tables["jobs"]
@@ -56,7 +67,7 @@ class Queue:
         trace, id = current(), uuid7()
         told = {
             "arguments": arguments,
-            "token": who.token,
+            **(self.right(who) if kind.acts(**arguments) else {}),
             "request_id": trace.request_id,
             "traceparent": trace.traceparent,
         }
@@ -64,6 +75,17 @@ class Queue:
         row: JobRow = self.jobs.model(id=id, kind=kind.name, owner=who.subject, sealed=sealed)
         self.session.add(row)
         return row
+
+    def right(self, who: Principal) -> dict[str, str]:
+        """Return by what the job acts. Raises ForbiddenProblem where it may not."""
+        if self.delegate is None or who.user_id == NO_PERSON:
+            return {"token": who.token}
+        return {"kept": self.delegate.keep(who.token)}
+
+    def acting(self, told: Mapping[str, str]) -> Acting | str:
+        if self.delegate is None or "kept" not in told:
+            return told.get("token", "")
+        return Acting(self.delegate, told["kept"])
 
     def admit(self, who: Principal) -> None:
         columns, most = self.table.c, self.config["jobs.per_owner"]
@@ -113,7 +135,7 @@ class Queue:
             kind=self.kinds[row.kind],
             arguments=told["arguments"],
             owner=row.owner,
-            token=told["token"],
+            acting=self.acting(told),
             trace=Trace.incoming(told["request_id"], told["traceparent"], self.config.service),
         )
 

@@ -14,6 +14,7 @@ service = Service(
     resources=(resources.ArchiveList, resources.Archive),
     database=models.db,
     jobs=jobs.jobs,
+    delegation=("tasks:read",),
     siblings=dict.fromkeys(SERVICES, "http://127.0.0.1:7002"),
     options=(
         Option("archives.max_entries", int, 10_000, "Entries of one archive."),
