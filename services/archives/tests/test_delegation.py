@@ -137,7 +137,7 @@ def test_the_job_of_somebody_who_was_deactivated_ends_and_says_why(mesh: Mesh) -
     assert (answer.status_code, row.state) == (202, "failed")
     assert told["status"] == 403
     assert told["entry"] == "tasks.json"
-    assert "invalid_grant" in told["cause"]["detail"]
+    assert "sign in again" in told["cause"]["detail"]
 
 
 def test_who_may_not_be_acted_for_is_told_at_once(mesh: Mesh) -> None:
@@ -147,7 +147,7 @@ def test_who_may_not_be_acted_for_is_told_at_once(mesh: Mesh) -> None:
         narrow = {**sue.account, "scope": "archives:write"}
         token = client.post("/login", json=narrow).json()["access_token"]
     sue.headers = {"Authorization": f"Bearer {token}"}
-    assert "invalid_scope" in assert_problem(sue.order(TASKS), 403)["cause"]["detail"]
+    assert "share no scope" in assert_problem(sue.order(TASKS), 403)["cause"]["detail"]
 
 
 def test_a_job_that_calls_no_neighbour_asks_for_no_right(mesh: Mesh) -> None:

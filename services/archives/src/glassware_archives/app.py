@@ -28,6 +28,14 @@ service = Service(
             "Hosts, host:port pairs and networks that may be fetched from besides the public "
             "Internet. Private, loopback and link-local addresses are refused without it.",
         ),
+        Option("archives.max_upload", int, 1024**3, "Bytes of a request with files in it."),
+        Option(
+            "archives.exports",
+            list,
+            (),
+            "Folders of this machine, as name=/path, whose files may be entries for who has the"
+            " scope exports:read.",
+        ),
         Option("archives.source_timeout", float, 10.0, "Seconds a source may stay silent."),
         Option("archives.fetches", int, 32, "Sources fetched at once for one archive.", minimum=1),
         Option("archives.fetches_per_origin", int, 32, "Those from one host.", minimum=1),

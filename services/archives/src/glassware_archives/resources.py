@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import closing
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
-from flask import Response, send_file, stream_with_context
+from flask import Response, request, send_file, stream_with_context
 
-from glassware.api import Resource, runtime
+from glassware.api import Resource, parse, runtime
 from glassware.api.idempotency import once
 from glassware.api.runtime import database
 from glassware.api.schema import made
@@ -18,11 +19,15 @@ from glassware.auth import Principal, scope
 from glassware.jobs import accepted, wants_job
 from glassware.jobs.model import DONE
 from glassware.jobs.resources import own
-from glassware.problems import NotFoundProblem, StaleProblem
+from glassware.media import json
+from glassware.problems import ForbiddenProblem, NotFoundProblem, StaleProblem
 from glassware_archives.domain import FORMATS, Stream
+from glassware_archives.domain.sources import Parts as Uploads
 from glassware_archives.domain.sources import archive
 from glassware_archives.jobs import archive_build
 from glassware_archives.schemas import ArchiveSchema
+
+MULTIPART = "multipart/form-data"
 
 
 class ArchiveList(Resource):
@@ -33,6 +38,16 @@ class ArchiveList(Resource):
     body = ArchiveSchema
     makes = tuple(kind.media_type for kind in FORMATS.values())
 
+    def call(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Any:
+        """Read a form with files, too (RFC 7578): the part ``manifest`` and those it names."""
+        if request.mimetype != MULTIPART:
+            return super().call(method, who, ids)
+        request.max_content_length = runtime().parts.max_upload
+        manifest = json.loads(request.form.get("manifest", "").encode())
+        data = parse.load(made(ArchiveSchema), manifest)
+        files = {name: each.stream for name, each in request.files.items()}
+        return self.streamed(who, data, files)
+
     def post(self, who: Principal, data: dict[str, Any]) -> Response:
         """Answer with the archive, or, where the caller prefers so, with the job of building it.
 
@@ -40,10 +55,15 @@ class ArchiveList(Resource):
         connection, so that no truncated archive looks whole.
         """
         if wants_job():
+            check_exports(who, data)
             wish = made(ArchiveSchema).dump(data)
             return once(who, lambda: self.answer(accepted(archive_build.later(who, wish=wish))))
+        return self.streamed(who, data, {})
+
+    def streamed(self, who: Principal, data: dict[str, Any], files: Uploads) -> Response:
+        check_exports(who, data)
         here = runtime()
-        ways = here.parts.ways(here.siblings)
+        ways = here.parts.ways(here.siblings, files)
         blocks = archive(data["format"], data["entries"], ways, here.parts.limits)
         first = next(blocks)
         name = f"{data['name']}.{data['format']}"
@@ -82,6 +102,14 @@ class Archive(Resource):
         digest = b64encode(bytes.fromhex(stored.sha256)).decode()
         response.headers["Repr-Digest"] = f"sha-256=:{digest}:"
         return response
+
+
+def check_exports(who: Principal, data: Mapping[str, Any]) -> None:
+    """Raise ForbiddenProblem for a file of this machine that the caller may not have."""
+    if any("export" in entry for entry in data["entries"]) and not who.may("exports:read"):
+        raise ForbiddenProblem(
+            "The token does not reach the folders of this machine.", required="scope exports:read"
+        )
 
 
 def continued(first: bytes, rest: Stream) -> Stream:

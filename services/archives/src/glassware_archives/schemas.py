@@ -15,7 +15,7 @@ from glassware_archives.domain import FORMATS
 
 #: The neighbours whose resources may be entries.
 SERVICES = ("tasks",)
-SOURCES = ("text", "base64", "url", "service")
+SOURCES = ("text", "base64", "url", "part", "export", "service")
 MEDIA = ("application/json", "application/xml")
 
 
@@ -36,7 +36,7 @@ class Base64(fields.String):
 
 
 class EntrySchema(Schema):
-    """One file of the archive. Exactly one of text, base64, url and service is its source."""
+    """One file of the archive. Its source is one of text, base64, url, part, export and service."""
 
     class Meta:
         example = {"name": "hello.txt", "text": "Hello!"}
@@ -46,6 +46,8 @@ class EntrySchema(Schema):
     base64 = Base64()
     url = fields.String(validate=Length(min=1, max=2048))
     service = fields.String(validate=OneOf(SERVICES))
+    part = fields.String(validate=Length(min=1, max=200))
+    export = fields.String(validate=Length(min=1, max=100))
     path = fields.String(validate=[Length(max=2048), Regexp(r"/(?!/)", error="Begins with one /.")])
     accept = fields.String(load_default=MEDIA[0], validate=OneOf(MEDIA))
     size = fields.Integer(strict=True, validate=Range(min=0, max=2**53))
@@ -55,8 +57,8 @@ class EntrySchema(Schema):
     def has_one_source(self, data: Mapping[str, Any], **_: Any) -> None:
         if sum(source in data for source in SOURCES) != 1:
             raise ValidationError(f"Needs exactly one of {', '.join(SOURCES)}.")
-        if ("service" in data) != ("path" in data):
-            raise ValidationError("Goes with service, and service with it.", "path")
+        if ("service" in data or "export" in data) != ("path" in data):
+            raise ValidationError("Goes with service or export, and these with it.", "path")
 
 
 class ArchiveSchema(Schema):
