@@ -23,7 +23,7 @@ from glassware.auth.memory import TokenMemory
 from glassware.auth.principal import ANONYMOUS
 from glassware.auth.signatures import FindSigner, SignatureVerifier
 from glassware.auth.tokens import FindKey, TokenVerifier
-from glassware.client import Client
+from glassware.client import Client, Delegate
 from glassware.client.transports import BreakerTransport, MeterTransport, NetworkTransport
 from glassware.config import CHASSIS, Config, ConfigError, Option
 from glassware.db import Database, engine_options
@@ -54,8 +54,9 @@ class Service:
     ``siblings`` maps the name of each neighbour it calls to the neighbour's default URL.
     ``find_key`` is given by the issuer itself, which has its keys at hand; every other service
     fetches them. ``find_signer`` lets callers sign their requests; it needs a database, where the
-    nonces are kept. ``jobs`` are done by ``manage.py worker``. ``make_parts`` makes what the
-    service keeps for as long as the app lives, which its resources find as ``runtime().parts``.
+    nonces are kept. ``jobs`` are done by ``manage.py worker``, and act within the scopes of
+    ``delegation`` for people who have gone. ``make_parts`` makes what the service keeps for as long
+    as the app lives, which its resources find as ``runtime().parts``.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Service:
     find_key: FindKey | None = None
     find_signer: FindSigner | None = None
     jobs: Jobs | None = None
+    delegation: tuple[str, ...] = ()
     make_parts: Callable[[Config], Any] | None = None
 
     def configure(
@@ -136,7 +138,7 @@ class Service:
             database=self.database,
             singles=Singles(self.database) if self.database and config["fast.writes"] else None,
             parts=self.make_parts(config) if self.make_parts else None,
-            jobs=self.queue(app, config, metrics),
+            jobs=self.queue(app, config, metrics, delegate(config, metered)),
         )
         vitals.watch(metrics, config, checks, app.extensions["glassware"].release)
         errors.install(app)
@@ -181,16 +183,17 @@ class Service:
             for name in self.siblings
         }
 
-    def queue(self, app: Flask, config: Config, metrics: Metrics) -> Queue | None:
+    def queue(
+        self, app: Flask, config: Config, metrics: Metrics, delegate: Delegate | None
+    ) -> Queue | None:
         if self.jobs is None:
             return None
         database = self.database
         if database is None:
             raise ValueError(f"{self.name} has jobs, and no database for them")
         with app.app_context():
-            queue = Queue(
-                self.jobs, database.engine, database.session, config, carrier(config, self.name)
-            )
+            carries = carrier(config, self.name)
+            queue = Queue(self.jobs, database.engine, database.session, config, carries, delegate)
         metrics.watch("jobs", "Jobs by kind and state.", queue.counts, ("kind", "state"))
         return queue
 
@@ -269,6 +272,19 @@ def carrier(config: Config, service: str) -> Carrier | None:
     except ModuleNotFoundError as error:
         raise ConfigError(f"jobs.broker needs glassware[brokers]: {error}") from None
     return Carrier(config["jobs.broker"], service)
+
+
+def delegate(config: Config, transports: Transports) -> Delegate | None:
+    """Return the service as a client of the issuer; None where it has no secret."""
+    if not config["auth.client_secret"]:
+        return None
+    issuer = Client(
+        "auth",
+        config["auth.issuer"],
+        transport=transports["auth"],
+        timeout=config["client.timeout"],
+    )
+    return Delegate(issuer, config["auth.client_id"], config["auth.client_secret"])
 
 
 def remote_keys(config: Config, transport: httpx2.BaseTransport) -> RemoteKeys:

@@ -9,8 +9,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,8 @@ class Suite:
                     f"{name}: the migrations failed.\n{errors.decode()[-2000:]}\n"
                     f"Type services/{name}/manage.py db upgrade to see them alone."
                 )
+        for name, each in self.members.items():
+            introduce(each.service, self.state / name / "secrets", partial(self.manage, "auth"))
 
     def begin(self, name: str, *words: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, str(self.members[name].folder / "manage.py"), *words]
@@ -205,6 +208,20 @@ class Suite:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
         self.running.clear()
+
+
+def introduce(service: Service, secrets: Path, manage: Callable[..., str]) -> None:
+    """Make a service that acts for people a client of the issuer, once, as its operator would."""
+    path = secrets / "auth.client_secret"
+    if not service.delegation or path.exists():
+        return
+    given = ["create", service.name, "--delegate", "--scopes", " ".join(service.delegation)]
+    if service.name in [line.partition(" ")[0] for line in manage("clients", "list").splitlines()]:
+        given = ["rotate-secret", service.name, "--now"]
+    told = json.loads(manage("clients", *given, "--json"))
+    secrets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_text(told["client_secret"])
 
 
 def member(folder: Path, state: Path, ports: Mapping[str, int]) -> Member:

@@ -5,13 +5,16 @@ from __future__ import annotations
 from glassware.client.addresses import BlockedAddressProblem
 from glassware.client.answers import Answer
 from glassware.client.client import Client, Reply
+from glassware.client.delegation import Acting, Delegate
 from glassware.client.guard import OutsideClient, outside_client
 from glassware.client.transports.tether import Tether
 
 __all__ = [
+    "Acting",
     "Answer",
     "BlockedAddressProblem",
     "Client",
+    "Delegate",
     "OutsideClient",
     "Reply",
     "Tether",

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple, TypedDict, Unpack
+from urllib.parse import urlencode
 
 import httpx2
 
@@ -34,6 +35,7 @@ class Options(TypedDict, total=False):
     """What a request may carry besides its method and URL; ``params`` join the URL's own."""
 
     json: Any
+    form: Mapping[str, str]
     params: Mapping[str, Any]
     headers: Mapping[str, str]
     accept: str
@@ -135,6 +137,9 @@ class Client:
         if (value := options.get("json")) is not None:
             content = json_media.dumps(value)
             headers.setdefault("Content-Type", "application/json")
+        elif (form := options.get("form")) is not None:
+            content = urlencode(form).encode()
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         target = self._resolve(url, options.get("params"))
         moment = time.monotonic()
         ends = min(context.ends(), moment + patience)

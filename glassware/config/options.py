@@ -120,6 +120,19 @@ AUTH = (
         "Issuer of the tokens that the service accepts, exactly as in their iss claim.",
     ),
     Option(
+        "auth.client_id",
+        str,
+        "{service}",
+        "Name of the service as a client of the issuer, for jobs that act for people.",
+    ),
+    Option(
+        "auth.client_secret",
+        str,
+        "",
+        "Secret of that client, which must be a delegate. Empty: a job keeps its caller's token.",
+        secret=True,
+    ),
+    Option(
         "auth.audience",
         str,
         "glassware",

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from glassware.api import runtime
 from glassware.auth import Principal
+from glassware.client import Acting
 from glassware.observe.context import Trace
 
 #: Returns the path of the resource that it made, if it made one.
@@ -23,7 +24,10 @@ class LostError(Exception):
 
 
 class Then(NamedTuple):
-    """A job that comes after another; it is given that one's outcome besides, as ``outcome``."""
+    """A job that comes after another; it is given that one's outcome besides, as ``outcome``.
+
+    It acts for nobody: whatever the first one had for that ends with it.
+    """
 
     kind: str
     arguments: Mapping[str, Any]
@@ -31,11 +35,15 @@ class Then(NamedTuple):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of jobs: the function that does one, and how often it is tried."""
+    """A kind of jobs: the function that does one, how often it is tried, whether it ``acts``.
+
+    One that acts calls neighbours as the person who asked for it.
+    """
 
     name: str
     function: Function
     attempts: int
+    acts: Callable[..., bool]
 
     def later(self, who: Principal, *, then: Then | None = None, **arguments: Any) -> Any:
         """Have it done once the request's changes are committed; return the job's row.
@@ -55,14 +63,19 @@ class Kind:
         return queue.twin(self, who, arguments, max_age) or queue.add(self, who, arguments)
 
 
-def job(*, attempts: int = 3) -> Callable[[Function], Kind]:
+def always(**_arguments: Any) -> bool:
+    return True
+
+
+def job(*, attempts: int = 3, acts: Callable[..., bool] = always) -> Callable[[Function], Kind]:
     """Make a job of a function ``f(run, **arguments)``, which returns the path of what it made.
 
     It may be begun several times, when its worker dies, so it must not matter what an unfinished
     run leaves behind. A problem below 500 that it raises ends the job; anything else is tried
-    again, ``attempts`` times in all.
+    again, ``attempts`` times in all. ``acts`` tells by the arguments whether it calls neighbours,
+    for which it keeps a right to act for its caller.
     """
-    return lambda function: Kind(function.__name__.replace("_", "-"), function, attempts)
+    return lambda function: Kind(function.__name__.replace("_", "-"), function, attempts, acts)
 
 
 @dataclass(eq=False)
@@ -75,7 +88,7 @@ class Run:
     kind: Kind
     arguments: Mapping[str, Any]
     owner: str
-    token: str
+    acting: Acting | str
     trace: Trace
     then: Then | None = None
 
@@ -85,6 +98,11 @@ class Run:
         self.total: int | None = None
         self.steps: int | None = None
         self.steps_total: int | None = None
+
+    @property
+    def token(self) -> str:
+        """The token that its calls to neighbours go with. Raises what ``Acting.token`` raises."""
+        return self.acting if isinstance(self.acting, str) else self.acting.token()
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Tell how far it is, and learn whether to go on. Call it often. Raises LostError."""

@@ -27,6 +27,8 @@ from sqlalchemy.orm import scoped_session
 from uuid_utils.compat import uuid7
 
 from glassware.auth import Principal
+from glassware.auth.principal import NO_PERSON
+from glassware.client import Acting, Delegate
 from glassware.config import Config
 from glassware.db import now
 from glassware.db.seal import Seal, derived
@@ -57,7 +59,10 @@ class Jobs:
 
 
 class Queue:
-    """The jobs of an app. Each change is one statement, and good only for who holds the job."""
+    """The jobs of an app. Each change is one statement, and good only for who holds the job.
+
+    With a ``delegate`` a job has no token of its caller's, who may be gone when it runs.
+    """
 
     def __init__(
         self,
@@ -66,7 +71,9 @@ class Queue:
         session: scoped_session[Session],
         config: Config,
         carrier: Carrier | None = None,
+        delegate: Delegate | None = None,
     ) -> None:
+        self.delegate = delegate
         self.jobs, self.engine, self.session, self.config = jobs, engine, session, config
         self.carrier = carrier
         self.kinds = {kind.name: kind for kind in jobs.kinds}
@@ -87,7 +94,7 @@ class Queue:
             id=id,
             kind=kind.name,
             owner=who.subject,
-            sealed=self.sealed(id, who.token, arguments, then),
+            sealed=self.sealed(id, self.right(kind, who, arguments), arguments, then),
             digest=self.digest(kind, who, arguments),
         )
         self.session.add(row)
@@ -95,13 +102,17 @@ class Queue:
         return row
 
     def sealed(
-        self, id: UUID, bearer: str, arguments: Mapping[str, Any], then: Then | None = None
+        self,
+        id: UUID,
+        right: Mapping[str, str],
+        arguments: Mapping[str, Any],
+        then: Then | None = None,
     ) -> bytes:
         trace = current()
         told = {
             "arguments": arguments,
-            "token": bearer,
             "then": then,
+            **right,
             "request_id": trace.request_id,
             "traceparent": trace.traceparent,
         }
@@ -136,6 +147,19 @@ class Queue:
         found: JobRow | None = self.session.scalar(same.order_by(model.id.desc()).limit(1))
         return found
 
+    def right(self, kind: Kind, who: Principal, arguments: Mapping[str, Any]) -> Mapping[str, str]:
+        """Return by what the job acts, if it does. Raises ForbiddenProblem where it may not."""
+        if not kind.acts(**arguments):
+            return {}
+        if self.delegate is None or who.user_id == NO_PERSON:
+            return {"token": who.token}
+        return {"kept": self.delegate.keep(who.token)}
+
+    def acting(self, told: Mapping[str, str]) -> Acting | str:
+        if self.delegate is None or "kept" not in told:
+            return told.get("token", "")
+        return Acting(self.delegate, told["kept"])
+
     def admit(self, who: Principal) -> None:
         columns, most = self.table.c, self.config["jobs.per_owner"]
         own = columns.owner == who.subject, columns.state.in_(UNFINISHED)
@@ -160,10 +184,11 @@ class Queue:
         """
         self.admit(who)
         columns, told = self.table.c, self.opened(row)
+        right = self.right(self.kinds[row.kind], who, told["arguments"])
         ended = columns.id == row.id, columns.state.in_((FAILED, CANCELLED))
         values = {
             **dict.fromkeys(("problem", "finished_at", "expires_at", "began_at")),
-            "sealed": self.sealed(row.id, who.token, told["arguments"], told.get("then")),
+            "sealed": self.sealed(row.id, right, told["arguments"], told.get("then")),
         }
         anew = self.change(*ended, state=WAITING, attempts=0, due_at=now(), **UNBEGUN, **values)
         changed: Any = self.session.execute(anew)
@@ -208,7 +233,7 @@ class Queue:
             kind=self.kinds[row.kind],
             arguments=told["arguments"],
             owner=row.owner,
-            token=told["token"],
+            acting=self.acting(told),
             then=Then(*told["then"]) if told.get("then") else None,
             trace=Trace.incoming(told["request_id"], told["traceparent"], self.config.service),
         )
@@ -248,7 +273,7 @@ class Queue:
 
     def after(self, run: Run, then: Then, outcome: Mapping[str, Any]) -> dict[str, Any]:
         id = uuid7()
-        sealed = self.sealed(id, run.token, {**then.arguments, "outcome": outcome})
+        sealed = self.sealed(id, {}, {**then.arguments, "outcome": outcome})
         return {"id": id, "version": 1, "kind": then.kind, "owner": run.owner, "sealed": sealed}
 
     def write(self, run: Run, **values: Any) -> bool:

@@ -13,6 +13,8 @@ import flask_migrate
 import httpx2
 from flask import Flask
 
+from glassware.cli.manager import Manager
+from glassware.cli.processes import introduce
 from glassware.client.transports import WSGITransport
 from glassware.db.migrate import prepare
 from glassware.media import json
@@ -57,7 +59,8 @@ class Mesh:
         self.notes, self.needs = os.environ.get(NEEDS), list[Need]()
 
     def __enter__(self) -> Self:
-        for service in self.services:
+        # The issuer comes first, since the others may have to be known to it.
+        for service in sorted(self.services, key=lambda each: each.name != "auth"):
             self.apps[service.name] = self.start(service)
         return self
 
@@ -77,6 +80,8 @@ class Mesh:
         """Return a new app of the service on its own state, its database migrated."""
         state = Path(self.directory.name) / service.name
         state.mkdir(exist_ok=True)
+        if "auth" in self.apps:
+            introduce(service, state / "secrets", self.manage)
         known = {option.name for option in service.declared()}
         settings = {name: value for name, value in self.settings.items() if name in known}
         app = service.create_app(
@@ -95,6 +100,15 @@ class Mesh:
                 prepare(app)
                 flask_migrate.upgrade()
         return app
+
+    def manage(self, *words: str) -> str:
+        """Run a command of the issuer's as its operator; return what it prints."""
+        issuer = next(each for each in self.services if each.name == "auth")
+        manager = Manager(f"{issuer.package}.app:service")
+        vars(manager)["create_app"] = lambda: self.apps["auth"]
+        done = self.apps["auth"].test_cli_runner().invoke(manager, words)
+        assert done.exit_code == 0, done.output
+        return done.output
 
     def database(self, service: Service) -> dict[str, str]:
         """Return the options of a new database; none for SQLite, which lies in the state."""

@@ -100,13 +100,13 @@ class House:
             caller.token = self.login(caller).json["access_token"]
         return caller
 
-    def account(self, scopes: str, *, first_party: bool = False) -> Caller:
+    def account(self, scopes: str, *, first_party: bool = False, delegate: bool = False) -> Caller:
         """Return a new service account with its token."""
         self.count += 1
         name = f"account-{self.count}"
         with self.app.app_context():
             config = self.app.extensions["glassware"].config
-            client = clients.add(config, name, scopes.split(), first_party)
+            client = clients.add(config, name, scopes.split(), first_party, delegate=delegate)
             db.session.commit()
             caller = Caller(name, name, client.client_secret)
         caller.token = self.grant(caller, grant_type="client_credentials").json["access_token"]

@@ -8,9 +8,10 @@ import json
 import pytest
 
 from glassware.testing import assert_problem
+from glassware_auth.domain.delegation import TOKEN_EXCHANGE
 
 KINDS = {"invalid_request", "invalid_client", "invalid_grant", "unauthorized_client"}
-KINDS |= {"unsupported_grant_type", "invalid_scope"}
+KINDS |= {"unsupported_grant_type", "invalid_scope", "invalid_target"}
 
 
 def assert_refused(answer, error, status=400):
@@ -179,7 +180,11 @@ def test_the_password_grant_can_be_off(start):
     form = {"grant_type": "password", "username": person.name, "password": person.secret}
     assert_refused(house.grant(desk, **form), "unsupported_grant_type")
     known = house.get("/.well-known/oauth-authorization-server").json
-    assert known["grant_types_supported"] == ["client_credentials", "refresh_token"]
+    assert set(known["grant_types_supported"]) == {
+        "client_credentials",
+        "refresh_token",
+        TOKEN_EXCHANGE,
+    }
 
 
 DISABLED = [{"active": False}, {"activated_at": None}]
@@ -223,6 +228,7 @@ def test_the_metadata_lead_to_the_endpoints(house, worker):
         "client_credentials",
         "password",
         "refresh_token",
+        TOKEN_EXCHANGE,
     }
     assert house.get(about["jwks_uri"]).json["keys"]
     auth = (worker.name, worker.secret)

@@ -19,6 +19,7 @@ service = Service(
     ),
     database=models.db,
     jobs=jobs.jobs,
+    delegation=("tasks:read",),
     siblings=dict.fromkeys(SERVICES, "http://127.0.0.1:7002"),
     options=(
         Option("archives.max_entries", int, 10_000, "Entries of one archive."),
@@ -70,6 +71,14 @@ service = Service(
             False,
             "Send downloads on to the S3 server, by an address that holds for five minutes, and do"
             " not pass them through.",
+        ),
+        Option("archives.max_upload", int, 1024**3, "Bytes of a request with files in it."),
+        Option(
+            "archives.exports",
+            list,
+            (),
+            "Folders of this machine, as name=/path, whose files may be entries for who has the"
+            " scope exports:read.",
         ),
         Option("archives.source_timeout", float, 10.0, "Seconds a source may stay silent."),
         Option("archives.fetches", int, 32, "Sources fetched at once for one archive.", minimum=1),

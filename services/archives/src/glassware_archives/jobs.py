@@ -14,7 +14,11 @@ from glassware_archives.models import Job
 from glassware_archives.schemas import ArchiveSchema
 
 
-@job()
+def calls_neighbours(wish: dict[str, Any]) -> bool:
+    return any("service" in entry for entry in wish["entries"])
+
+
+@job(acts=calls_neighbours)
 def archive_build(run: Run, wish: dict[str, Any]) -> str:
     """Build the archive that was asked for; its progress is in bytes, and in entries as steps."""
     here = runtime()

@@ -11,6 +11,8 @@ from glassware.client import Client, outside_client
 from glassware.config import Config, ConfigError
 from glassware_archives.domain import Limits, Workers, ensure_environment
 from glassware_archives.domain.ahead import Bounds
+from glassware_archives.domain.exports import exports
+from glassware_archives.domain.sources import Parts as Uploads
 from glassware_archives.domain.sources import Ways
 from glassware_archives.domain.store import Store
 
@@ -57,6 +59,11 @@ class Parts:
             timeout=config["archives.source_timeout"],
             deadline=config["archives.max_seconds"],
         )
+        self.max_upload = config["archives.max_upload"]
+        try:
+            self.exports = exports(config["archives.exports"])
+        except ValueError as error:
+            raise ConfigError(f"archives.exports: {error}") from None
         self.bounds = Bounds(
             at_once=config["archives.fetches"],
             per_origin=config["archives.fetches_per_origin"],
@@ -65,6 +72,6 @@ class Parts:
             seconds=config["archives.max_seconds"],
         )
 
-    def ways(self, siblings: Mapping[str, Client]) -> Ways:
+    def ways(self, siblings: Mapping[str, Client], parts: Uploads | None = None) -> Ways:
         """Return the ways to the sources of an archive."""
-        return Ways(self.outside, siblings, self.bounds)
+        return Ways(self.outside, siblings, self.bounds, self.exports, parts or {})

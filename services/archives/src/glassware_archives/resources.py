@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import closing
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +14,7 @@ from flask import Response, request, stream_with_context
 from sqlalchemy import Select, func, select
 from werkzeug.wsgi import FileWrapper
 
-from glassware.api import Resource, runtime
+from glassware.api import Resource, parse, runtime
 from glassware.api.idempotency import once
 from glassware.api.runtime import database, link, public_url
 from glassware.api.schema import made
@@ -21,7 +22,9 @@ from glassware.auth import Principal, public, scope
 from glassware.jobs import Then, accepted, wants_job
 from glassware.jobs.model import DONE
 from glassware.jobs.resources import own
+from glassware.media import json
 from glassware.problems import (
+    ForbiddenProblem,
     InvalidParameterProblem,
     InvalidProblem,
     NotFoundProblem,
@@ -32,11 +35,14 @@ from glassware.problems import (
 from glassware_archives import links
 from glassware_archives.callbacks import archive_callback
 from glassware_archives.domain import FORMATS, Options, Stream
-from glassware_archives.domain.sources import archive, fetched, length
+from glassware_archives.domain.sources import Parts as Uploads
+from glassware_archives.domain.sources import archive, is_inline, length
 from glassware_archives.domain.spool import BLOCK
 from glassware_archives.jobs import archive_build
 from glassware_archives.models import Job
 from glassware_archives.schemas import ArchiveSchema, LinkSchema
+
+MULTIPART = "multipart/form-data"
 
 
 class QuotaExceededProblem(TooLargeProblem):
@@ -47,13 +53,23 @@ class QuotaExceededProblem(TooLargeProblem):
 
 
 class ArchiveList(Resource):
-    """Archives, built while they are sent and kept nowhere."""
+    """Archives, built while they are sent, or kept for whoever asks for them later."""
 
     path = "/archives"
     policy = scope("archives:write")
     body = ArchiveSchema
     makes = tuple(kind.media_type for kind in FORMATS.values())
     problems = (QuotaExceededProblem, TooManyJobsProblem, InvalidProblem)
+
+    def call(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Any:
+        """Read a form with files, too (RFC 7578): the part ``manifest`` and those it names."""
+        if request.mimetype != MULTIPART:
+            return super().call(method, who, ids)
+        request.max_content_length = runtime().parts.max_upload
+        manifest = json.loads(request.form.get("manifest", "").encode())
+        data = parse.load(made(ArchiveSchema), manifest)
+        files = {name: each.stream for name, each in request.files.items()}
+        return self.streamed(who, data, files)
 
     def post(self, who: Principal, data: dict[str, Any]) -> Response:
         """Answer with the archive, or, where the caller prefers so, with the job of building it.
@@ -62,11 +78,17 @@ class ArchiveList(Resource):
         connection, so that no truncated archive looks whole.
         """
         if wants_job():
+            check_exports(who, data)
             return once(who, lambda: self.answer(accepted(self.ordered(who, data))))
+        return self.streamed(who, data, {})
+
+    def streamed(self, who: Principal, data: dict[str, Any], files: Uploads) -> Response:
+        """Answer with the archive; ``files`` are those that came with the request."""
         if "callback" in data:
             raise InvalidProblem(errors={"callback": ["Only goes with Prefer: respond-async."]})
+        check_exports(who, data)
         here = runtime()
-        ways = here.parts.ways(here.siblings)
+        ways = here.parts.ways(here.siblings, files)
         how = Options.of(data), here.parts.workers
         blocks = archive(data["format"], data["entries"], ways, here.parts.limits, *how)
         first = next(blocks)
@@ -92,7 +114,7 @@ class ArchiveList(Resource):
         wish = made(ArchiveSchema).dump(data)
         if "callback" in data:
             return archive_build.later(who, then=called_back(data["callback"]), wish=wish)
-        elsewhere = any(map(fetched, data["entries"]))
+        elsewhere = not all(map(is_inline, data["entries"]))
         asked = request.cache_control
         age = 0 if elsewhere or asked.no_cache else math.inf
         if isinstance(asked.max_age, int):
@@ -204,6 +226,14 @@ def conditional(response: Response, size: int) -> Response:
         response.close()
         raise
     return response
+
+
+def check_exports(who: Principal, data: Mapping[str, Any]) -> None:
+    """Raise ForbiddenProblem for a file of this machine that the caller may not have."""
+    if any("export" in entry for entry in data["entries"]) and not who.may("exports:read"):
+        raise ForbiddenProblem(
+            "The token does not reach the folders of this machine.", required="scope exports:read"
+        )
 
 
 def continued(first: bytes, rest: Stream) -> Stream:

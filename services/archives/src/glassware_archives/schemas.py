@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
@@ -17,7 +17,7 @@ from glassware_archives.domain.options import COMPRESSIONS
 
 #: The neighbours whose resources may be entries.
 SERVICES = ("tasks",)
-SOURCES = ("text", "base64", "url", "service")
+SOURCES = ("text", "base64", "url", "part", "export", "service")
 KINDS = ("file", "directory", "symlink")
 MEDIA = ("application/json", "application/xml")
 
@@ -39,12 +39,12 @@ class Base64(fields.String):
 
 
 class EntrySchema(Schema):
-    """One entry of the archive. Exactly one of text, base64, url and service is a file's source.
+    """One entry of the archive. A file has one source: text, base64, url, part, export or service.
 
     A directory and a symlink have none; a symlink has a target, which stays inside the archive.
     """
 
-    sources = SOURCES
+    sources: ClassVar[tuple[str, ...]] = SOURCES
 
     class Meta:
         example = {"name": "hello.txt", "text": "Hello!"}
@@ -57,6 +57,8 @@ class EntrySchema(Schema):
     base64 = Base64()
     url = fields.String(validate=Length(min=1, max=2048))
     service = fields.String(validate=OneOf(SERVICES))
+    part = fields.String(validate=Length(min=1, max=200))
+    export = fields.String(validate=Length(min=1, max=100))
     path = fields.String(validate=[Length(max=2048), Regexp(r"/(?!/)", error="Begins with one /.")])
     accept = fields.String(load_default=MEDIA[0], validate=OneOf(MEDIA))
     size = fields.Integer(strict=True, validate=Range(min=0, max=2**53))
@@ -70,8 +72,8 @@ class EntrySchema(Schema):
             raise ValidationError(f"A {kind} needs {wanted}.")
         if ("target" in data) != (kind == "symlink"):
             raise ValidationError("Goes with a symlink, and a symlink with it.", "target")
-        if ("service" in data) != ("path" in data):
-            raise ValidationError("Goes with service, and service with it.", "path")
+        if ("service" in data or "export" in data) != ("path" in data):
+            raise ValidationError("Goes with service or export, and these with it.", "path")
 
 
 def is_secret(text: str) -> None:
@@ -116,10 +118,10 @@ class ArchiveSchema(Schema):
 class LocalEntrySchema(EntrySchema):
     """An entry of an archive that is made on the command line: its source may be a file there."""
 
-    sources = ("text", "base64", "url", "file")
+    sources: ClassVar[tuple[str, ...]] = ("text", "base64", "url", "file")
 
     class Meta:
-        exclude = ("service", "path", "accept")
+        exclude = ("service", "part", "export", "path", "accept")
 
     file = fields.String(validate=Length(min=1))
 

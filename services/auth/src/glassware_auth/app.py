@@ -58,6 +58,13 @@ OPTIONS = (
         "Seconds in which a used refresh token is a repeated request and not a theft.",
         minimum=0,
     ),
+    Option(
+        "auth.delegation_lifetime",
+        float,
+        86_400.0,
+        "Seconds a delegate may act for a person who has left, as a job does.",
+        minimum=1,
+    ),
     Option("auth.user_scopes", list, USER_SCOPES, "Scopes that every person may have."),
     Option("auth.admin_scopes", list, ADMIN_SCOPES, "Scopes that administrators have beside."),
     Option(

@@ -107,11 +107,20 @@ def passwd(email: str, password_file: str | None = None) -> str:
 
 @clients.command("create")
 def create_client(
-    name: str, scopes: str = "", first_party: bool = False, json: bool = False
+    name: str,
+    scopes: str = "",
+    first_party: bool = False,
+    delegate: bool = False,
+    json: bool = False,
 ) -> str:
-    """Create a service account and print its secret, this once."""
+    """Create a service account and print its secret, this once; a delegate may act for people."""
     names = scopes.replace(",", " ").split()
-    given = {"client_id": name, "scopes": names, "first_party": first_party}
+    given = {
+        "client_id": name,
+        "scopes": names,
+        "first_party": first_party,
+        "delegate": delegate,
+    }
     client = service_accounts.add(runtime().config, **parse.load(ClientSchema(), given))
     return told_secret(client, json)
 

@@ -44,7 +44,8 @@ class Client(Row, db.Model):
     never mistaken for a person. Of its secret only digests are kept, the last two of them, so that
     a secret can be replaced while the old one is still in use. ``client_secret`` is there only
     when it has just been made. ``signing_key`` is the public half of an Ed25519 key, base64url,
-    by which the client may sign its requests to us.
+    by which the client may sign its requests to us. A ``delegate`` may act for people whose token
+    it was sent, within its own scopes, also when they are gone (RFC 8693).
     """
 
     __tablename__ = "clients"
@@ -55,6 +56,7 @@ class Client(Row, db.Model):
     client_id: Mapped[str] = mapped_column(String(30), unique=True)
     scopes: Mapped[list[str]] = mapped_column(JSON)
     first_party: Mapped[bool] = mapped_column(default=False)
+    delegate: Mapped[bool] = mapped_column(default=False)
     active: Mapped[bool] = mapped_column(default=True)
     secret_digest: Mapped[str] = mapped_column(String(64))
     previous_digest: Mapped[str | None] = mapped_column(String(64))
@@ -69,7 +71,8 @@ class Family(db.Model):
     """The refresh tokens that descend from one sign-in, of which only the youngest is good.
 
     A token is the family's id and a generation, authenticated; so a session is one row however
-    often it is refreshed, and ending it is deleting the row.
+    often it is refreshed, and ending it is deleting the row. A ``delegated`` one is a delegate's,
+    who acts for the person; its token stays the same, since only that client can use it.
     """
 
     __tablename__ = "families"
@@ -79,6 +82,7 @@ class Family(db.Model):
     client_id: Mapped[str] = mapped_column(String(30))
     scopes: Mapped[list[str]] = mapped_column(JSON)
     generation: Mapped[int] = mapped_column(default=0)
+    delegated: Mapped[bool] = mapped_column(default=False)
     turned_at: Mapped[datetime] = mapped_column(Instant, default=now)
     expires_at: Mapped[datetime] = mapped_column(Instant)
 

@@ -26,6 +26,7 @@ from glassware.problems import (
 from glassware_auth import models, schemas
 from glassware_auth.domain import clients, grants, users
 from glassware_auth.domain.authority import Authority
+from glassware_auth.domain.requests import InvalidClientProblem, TokenRequest, TokenRequestProblem
 from glassware_auth.domain.sign_in import sign_in
 from glassware_auth.domain.tokens import ScopeProblem, in_good_standing
 
@@ -163,18 +164,18 @@ class Token(Resource):
     body = schemas.TokenRequestSchema
     reads = (parse.FORM,)
     answers = schemas.GrantSchema
-    problems = (grants.TokenRequestProblem, grants.InvalidClientProblem)
+    problems = (TokenRequestProblem, InvalidClientProblem)
 
     def call(self, *args: Any) -> Any:
         try:
             return super().call(*args)
         except (MalformedBodyProblem, UnsupportedMediaTypeProblem, InvalidProblem) as refused:
-            raise grants.TokenRequestProblem("invalid_request", str(refused)) from None
+            raise TokenRequestProblem("invalid_request", str(refused)) from None
 
     def post(self, who: Principal, data: dict[str, str]) -> Response:
-        """Grant a token by client_credentials, refresh_token or password."""
+        """Grant a token by client_credentials, refresh_token, password or token exchange."""
         form = {name: value for name, value in data.items() if value}
-        asked = grants.TokenRequest(form, basic(), network())
+        asked = TokenRequest(form, basic(), network(), runtime().verifier.check)
         return document(grants.exchange(authority(), asked), "no-store")
 
 

@@ -95,6 +95,7 @@ class GrantSchema(Schema):
     expires_in = fields.Integer()
     refresh_token = fields.String()
     scope = fields.String()
+    issued_token_type = fields.String()
 
 
 class TokenRequestSchema(Schema):
@@ -107,6 +108,10 @@ class TokenRequestSchema(Schema):
         validate=[Length(max=4096), NO_CONTROLS]
     )
     username = password = refresh_token = fields.String(validate=[Length(max=4096), NO_CONTROLS])
+    subject_token = fields.String(validate=[Length(max=8192), NO_CONTROLS])
+    subject_token_type = requested_token_type = audience = resource = actor_token = fields.String(
+        validate=[Length(max=4096), NO_CONTROLS]
+    )
 
 
 class ClientSchema(Schema):
@@ -119,6 +124,7 @@ class ClientSchema(Schema):
         fields.String(validate=[Length(max=64), SCOPE]), required=True, validate=Length(max=50)
     )
     first_party = fields.Boolean(load_default=False)
+    delegate = fields.Boolean(load_default=False)
     signing_key = fields.String(load_default=None, allow_none=True, validate=SIGNING_KEY)
     active = fields.Boolean(dump_only=True)
     client_secret = fields.String(dump_only=True)

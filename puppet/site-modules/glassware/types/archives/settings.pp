@@ -22,6 +22,7 @@ type Glassware::Archives::Settings = Struct[{
   }],
   Optional['auth']        => Struct[{
     Optional['issuer']        => Glassware::Line,
+    Optional['client_id']     => Glassware::Line,
     Optional['audience']      => Glassware::Line,
     Optional['algorithms']    => Array[Enum['ES256', 'RS256', 'EdDSA', 'HS256'], 1],
     Optional['leeway']        => Variant[Integer[0], Float[0.0]],
@@ -91,6 +92,8 @@ type Glassware::Archives::Settings = Struct[{
     Optional['s3_endpoint']        => Glassware::Line,
     Optional['s3_region']          => Glassware::Line,
     Optional['s3_redirect']        => Boolean,
+    Optional['max_upload']         => Integer,
+    Optional['exports']            => Array[Glassware::Item],
     Optional['source_timeout']     => Variant[Integer, Float],
     Optional['fetches']            => Integer[1],
     Optional['fetches_per_origin'] => Integer[1],

@@ -22,6 +22,7 @@ type Glassware::Tasks::Settings = Struct[{
   }],
   Optional['auth']        => Struct[{
     Optional['issuer']        => Glassware::Line,
+    Optional['client_id']     => Glassware::Line,
     Optional['audience']      => Glassware::Line,
     Optional['algorithms']    => Array[Enum['ES256', 'RS256', 'EdDSA', 'HS256'], 1],
     Optional['leeway']        => Variant[Integer[0], Float[0.0]],

@@ -6,30 +6,41 @@ import unicodedata
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from itertools import islice
+from os import SEEK_END
+from pathlib import Path
+from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from glassware.client import Client, OutsideClient
-from glassware.problems import Problem
+from glassware.problems import InvalidProblem, Problem
 from glassware_archives.domain.ahead import Ahead, Bounds, Fetch, Source
 from glassware_archives.domain.engine import ALONE, PLAIN, Stream, build
 from glassware_archives.domain.entries import EARLIEST, Entry, Kind, Limits
+from glassware_archives.domain.exports import Exports, file, missing, tree
 from glassware_archives.domain.formats import FORMATS
 from glassware_archives.domain.ledger import Ledger
 from glassware_archives.domain.names import check_names
 from glassware_archives.domain.options import Options
+from glassware_archives.domain.spool import BLOCK
 from glassware_archives.domain.workers import Workers
 from glassware_archives.domain.zip.length import zip_length
 
 Wish = Mapping[str, Any]
+Parts = Mapping[str, IO[bytes]]
 
 
 class Ways(NamedTuple):
-    """The ways to a source: out to the addresses that callers choose, and to the neighbours."""
+    """The ways to a source: out to the addresses that callers choose, and to the neighbours.
+
+    ``exports`` are folders of this machine, ``parts`` the files that came with the request.
+    """
 
     outside: OutsideClient
     siblings: Mapping[str, Client]
     bounds: Bounds = Bounds()
+    exports: Exports = {}
+    parts: Parts = {}
 
 
 def archive(
@@ -44,11 +55,13 @@ def archive(
 ) -> Stream:
     """Yield the archive of the wished entries. See ``build`` for what fails, and how.
 
-    A wish has a ``name`` and one of ``text``, ``base64`` (bytes), ``url``, or ``service`` with
-    ``path`` and ``accept``; optionally ``size``, ``modified`` and ``mode``. One of another
-    ``kind`` than a file has none of them but ``modified`` and ``mode``; a link has a ``target``.
-    ``finished`` is told how many entries are in the archive.
+    A wish has a ``name`` and one of ``text``, ``base64`` (bytes), ``url``, ``part``, ``export``
+    with ``path``, or ``service`` with ``path`` and ``accept``; optionally ``size``, ``modified``
+    and ``mode``. The path of an export that ends in a slash stands for all that is below. One of
+    another ``kind`` than a file has none of them but ``modified`` and ``mode``; a link has a
+    ``target``. ``finished`` is told how many entries are in the archive.
     """
+    wishes = [each for wish in wishes for each in spread(wish, ways, limits)]
     if options.names == "refuse":
         check_names(((each["name"], kind(each)) for each in wishes), FORMATS[form])
     with closing(entries(wishes, ways)) as opened:
@@ -68,12 +81,15 @@ def kind(wish: Wish) -> Kind:
 
 
 def told_size(wish: Wish) -> int | None:
-    return wish.get("size", inline(wish).size if fetched(wish) is None else None)
+    """Return the size that is known before anything is read."""
+    if "export" in wish:
+        return None
+    return wish.get("size", inline(wish).size if is_inline(wish) else None)
 
 
-def fetched(wish: Wish) -> str | None:
-    """Return by what an entry's content is found elsewhere, None where it is in the wish."""
-    return next((key for key in ("url", "service") if key in wish), None)
+def is_inline(wish: Wish) -> bool:
+    """Whether the content, if there is any, is in the wish itself."""
+    return not any(key in wish for key in ("url", "service", "part", "export"))
 
 
 def entry(wish: Wish, content: Iterable[bytes], size: int | None) -> Entry:
@@ -100,12 +116,14 @@ def entries(wishes: Sequence[Wish], ways: Ways) -> Generator[Entry, None, None]:
     found = [fetch(wish, ways) for wish in wishes]
     with closing(Ahead([each for each in found if each is not None], ways.bounds)) as ahead:
         for wish, each in zip(wishes, found, strict=True):
-            content, size = inline(wish) if each is None else taken(each, ahead)
+            content, size = (
+                at_hand(wish, ways) if each is None else started(each, partial(ahead.take, each))
+            )
             yield entry(wish, told(wish, content), wish.get("size", size))
 
 
 def fetch(wish: Wish, ways: Ways) -> Fetch | None:
-    """Return how the content of a wish is fetched, None where it is in the wish."""
+    """Return how the content of a wish is fetched, None where it is at hand."""
     if "url" in wish:
         return Fetch(host(wish["url"]), partial(from_url, wish["url"], ways.outside))
     if "service" in wish:
@@ -134,20 +152,58 @@ def from_sibling(wish: Wish, sibling: Client) -> Iterator[Source]:
         yield Source(answer, answer.length)
 
 
+def spread(wish: Wish, ways: Ways, limits: Limits) -> Iterator[Wish]:
+    """Yield the wish, or one for each file of the folder that it names."""
+    if "export" not in wish or not wish["path"].endswith("/"):
+        yield wish
+        return
+    root = exported(wish, ways)
+    for place in islice(tree(root, wish["path"]), limits.max_entries + 1):
+        path = f"{wish['path'].strip('/')}/{place}"
+        yield {**wish, "name": f"{wish['name']}/{place}", "path": path}
+
+
+def exported(wish: Wish, ways: Ways) -> Path:
+    """Return the folder that the wish names. Raises InvalidProblem."""
+    if wish["export"] not in ways.exports:
+        raise missing()
+    return ways.exports[wish["export"]]
+
+
+def at_hand(wish: Wish, ways: Ways) -> Source:
+    """Return what no other machine has to be asked for."""
+    if "export" in wish:
+        found = Fetch("", partial(file, exported(wish, ways), wish["path"]))
+        return started(found, partial(found.begin, ways.bounds.seconds))
+    if "part" in wish:
+        return part(wish, ways)
+    return inline(wish)
+
+
 def inline(wish: Wish) -> Source:
+    """Return what is in the wish itself."""
     if "content" in wish:
         return Source(wish["content"], wish.get("size"))
     data = wish["text"].encode() if "text" in wish else wish.get("base64", b"")
     return Source((data,), len(data))
 
 
-def taken(each: Fetch, ahead: Ahead) -> Source:
+def started(each: Fetch, start: Callable[[], None]) -> Source:
     """Return the source of a fetch whose turn has come."""
     try:
-        ahead.take(each)
+        start()
     except Problem as problem:
         return Source(failing(problem), None)
     return Source(each.content(), each.size)
+
+
+def part(wish: Wish, ways: Ways) -> Source:
+    found = ways.parts.get(wish["part"])
+    if found is None:
+        raise InvalidProblem(f"The request has no part {wish['part'][:100]!r}.")
+    size = found.seek(0, SEEK_END)
+    found.seek(0)
+    return Source(iter(partial(found.read, BLOCK), b""), size)
 
 
 def failing(problem: Problem) -> Iterator[bytes]:

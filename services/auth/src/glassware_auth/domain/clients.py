@@ -33,10 +33,15 @@ def add(
     scopes: Sequence[str],
     first_party: bool = False,
     signing_key: str | None = None,
+    delegate: bool = False,
 ) -> Client:
     """Create a client; its ``client_secret`` is known this once."""
     client = Client(
-        client_id=client_id, scopes=list(scopes), first_party=first_party, signing_key=signing_key
+        client_id=client_id,
+        scopes=list(scopes),
+        first_party=first_party,
+        signing_key=signing_key,
+        delegate=delegate,
     )
     give_secret(config, client)
     db.session.add(client)

@@ -52,16 +52,20 @@ def read(config: Config, token: str) -> tuple[UUID, int]:
     return identifier, generation
 
 
-def start(config: Config, user: User, client_id: str, scopes: Sequence[str]) -> str:
+def start(
+    config: Config, user: User, client_id: str, scopes: Sequence[str], delegated: bool = False
+) -> str:
     """Begin a session of the user and return its first token; forget those that have expired."""
     moment = now()
+    lifetime = config["auth.delegation_lifetime" if delegated else "auth.refresh_lifetime"]
     db.session.execute(delete(Family).where(Family.user_id == user.id, Family.expires_at <= moment))
     family = Family(
         id=uuid7(),
         user_id=user.id,
         client_id=client_id,
         scopes=list(scopes),
-        expires_at=moment + timedelta(seconds=config["auth.refresh_lifetime"]),
+        delegated=delegated,
+        expires_at=moment + timedelta(seconds=lifetime),
     )
     db.session.add(family)
     return write(config, family.id, 0)

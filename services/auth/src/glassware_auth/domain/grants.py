@@ -1,54 +1,20 @@
-"""The token endpoint's grants (RFC 6749 sections 4.3, 4.4 and 6), and who may ask for them."""
+"""The token endpoint's grants (RFC 6749 sections 4.3, 4.4 and 6), and who may ask for them.
+
+That of RFC 8693, by which one acts for another, is in ``delegation``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
-from glassware.problems import ForbiddenProblem, Problem, UnauthorizedProblem
-from glassware_auth.domain import clients, families, tokens
+from glassware.problems import ForbiddenProblem, UnauthorizedProblem
+from glassware_auth.domain import clients, delegation, families, tokens
 from glassware_auth.domain.authority import Authority
+from glassware_auth.domain.requests import InvalidClientProblem, TokenRequest, TokenRequestProblem
 from glassware_auth.domain.sign_in import identify, open_session
-from glassware_auth.domain.tokens import LOGIN, Grant, narrow, scopes_of
+from glassware_auth.domain.tokens import LOGIN, Grant, common, narrow, scopes_of
 from glassware_auth.models import Client
-
-
-class TokenRequestProblem(Problem):
-    """The token request is refused; ``error`` is a code of RFC 6749 section 5.2."""
-
-    status, title, slug = 400, "Token request refused", "token-request"
-    advice = "Correct what `error_description` says."
-    media_type: ClassVar[str] = "application/json"
-
-    def __init__(self, error: str, description: str) -> None:
-        super().__init__(description, error=error, error_description=description)
-
-
-class InvalidClientProblem(TokenRequestProblem):
-    """The client did not prove who it is: ``invalid_client`` of RFC 6749 section 5.2."""
-
-    status, title, slug = 401, "Client not authenticated", "invalid-client"
-    advice = "Send the client_id and its secret by HTTP Basic or in the form, not both."
-
-    def __init__(self) -> None:
-        super().__init__("invalid_client", "The client is unknown, or its secret does not hold.")
-        self.headers["WWW-Authenticate"] = 'Basic realm="glassware"'
-
-
-@dataclass(frozen=True)
-class TokenRequest:
-    """The parameters that have a value, the pair of HTTP Basic, and the caller's network."""
-
-    form: Mapping[str, str]
-    basic: tuple[str, str] | None
-    network: str
-
-    def need(self, name: str) -> str:
-        """Return a parameter. Raises TokenRequestProblem where it is missing."""
-        if name not in self.form:
-            raise TokenRequestProblem("invalid_request", f"The parameter {name} is missing.")
-        return self.form[name]
 
 
 def exchange(authority: Authority, request: TokenRequest) -> Grant:
@@ -106,21 +72,21 @@ def refresh_token(authority: Authority, client: Client | None, request: TokenReq
     family = families.find(identifier)
     if family.client_id != (client.client_id if client else LOGIN):
         raise families.refusal()
-    if not tokens.may_sign_in(family.user):
+    delegated = family.delegated
+    if not tokens.may_sign_in(family.user) or (delegated and not (client and client.delegate)):
         families.end(family)
         raise families.refusal()
     bounds = [scopes_of(config, family.user), *([client.scopes] if client else [])]
     scopes = narrow(request.form.get("scope"), common(family.scopes, *bounds))
-    grant = tokens.issue(authority, family.user, scopes, family.client_id)
+    grant = tokens.issue(authority, family.user, scopes, family.client_id, delegated=delegated)
+    if delegated:
+        return grant  # its token is no good to anybody else, and a job may begin anew with it
     return {**grant, "refresh_token": families.turn(config, family, generation)}
-
-
-def common(scopes: Sequence[str], *bounds: Sequence[str]) -> list[str]:
-    return [scope for scope in scopes if all(scope in bound for bound in bounds)]
 
 
 GRANTS: dict[str, Callable[[Authority, Any, TokenRequest], Grant]] = {
     "client_credentials": client_credentials,
     "password": password,
     "refresh_token": refresh_token,
+    delegation.TOKEN_EXCHANGE: delegation.token_exchange,
 }

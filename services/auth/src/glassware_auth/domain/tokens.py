@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -71,18 +72,30 @@ def narrow(asked: str | None, allowed: Sequence[str]) -> list[str]:
     return wanted
 
 
-def issue(
-    authority: Authority, holder: Holder, scopes: Sequence[str], client_id: str = LOGIN
-) -> Grant:
-    """Return an access token for the holder (RFC 6749 section 5.1).
+def common(scopes: Iterable[str], *bounds: Container[str]) -> list[str]:
+    """Return the scopes that all bounds have, too."""
+    return [scope for scope in scopes if all(scope in bound for bound in bounds)]
 
-    Raises ForbiddenProblem where the holder may not sign in.
+
+def issue(
+    authority: Authority,
+    holder: Holder,
+    scopes: Sequence[str],
+    client_id: str = LOGIN,
+    *,
+    delegated: bool = False,
+    until: float = math.inf,
+) -> Grant:
+    """Return an access token for the holder (RFC 6749 section 5.1), good ``until`` then at most.
+
+    A delegated one names the client as who acts (RFC 8693 section 4.1). Raises ForbiddenProblem
+    where the holder may not sign in.
     """
     if not may_sign_in(holder):
         raise ForbiddenProblem("The account has not been activated, or has been deactivated.")
     config, signer, now = authority.config, authority.keys.signer(), int(time.time())
-    lifetime = int(config["auth.access_lifetime"])
-    claims = {
+    lifetime = int(min(config["auth.access_lifetime"], until - now))
+    claims: dict[str, Any] = {
         "iss": config["auth.issuer"],
         "sub": holder.subject,
         "aud": config["auth.audience"],
@@ -92,6 +105,7 @@ def issue(
         "nbf": now,
         "exp": now + lifetime,
         "jti": uuid4().hex,
+        **({"act": {"sub": client_id}} if delegated else {}),
     }
     event(log, "token_issued", subject=holder.subject, client=client_id, scopes=claims["scope"])
     return {
