@@ -11,7 +11,7 @@ service = Service(
     "archives",
     package="glassware_archives",
     summary="Archives built out of streams.",
-    resources=(resources.ArchiveList, resources.Archive),
+    resources=resources.RESOURCES,
     database=models.db,
     jobs=jobs.jobs,
     delegation=("tasks:read",),
@@ -28,6 +28,14 @@ service = Service(
             "Hosts, host:port pairs and networks that may be fetched from besides the public "
             "Internet. Private, loopback and link-local addresses are refused without it.",
         ),
+        Option(
+            "archives.max_ratio",
+            float,
+            200.0,
+            "How many times its size an archive that is looked into may unpack to.",
+            minimum=1,
+        ),
+        Option("archives.max_reading", float, 60.0, "Seconds of processor for that.", minimum=1),
         Option("archives.max_upload", int, 1024**3, "Bytes of a request with files in it."),
         Option(
             "archives.exports",
