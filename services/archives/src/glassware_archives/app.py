@@ -11,12 +11,7 @@ service = Service(
     "archives",
     package="glassware_archives",
     summary="Archives built out of streams.",
-    resources=(
-        resources.ArchiveList,
-        resources.Archive,
-        resources.ArchiveLinkList,
-        resources.LentArchive,
-    ),
+    resources=resources.RESOURCES,
     database=models.db,
     jobs=jobs.jobs,
     delegation=("tasks:read",),
@@ -72,6 +67,14 @@ service = Service(
             "Send downloads on to the S3 server, by an address that holds for five minutes, and do"
             " not pass them through.",
         ),
+        Option(
+            "archives.max_ratio",
+            float,
+            200.0,
+            "How many times its size an archive that is looked into may unpack to.",
+            minimum=1,
+        ),
+        Option("archives.max_reading", float, 60.0, "Seconds of processor for that.", minimum=1),
         Option("archives.max_upload", int, 1024**3, "Bytes of a request with files in it."),
         Option(
             "archives.exports",

@@ -12,6 +12,7 @@ from glassware.config import Config, ConfigError
 from glassware_archives.domain import Limits, Workers, ensure_environment
 from glassware_archives.domain.ahead import Bounds
 from glassware_archives.domain.exports import exports
+from glassware_archives.domain.inside import Caution
 from glassware_archives.domain.sources import Parts as Uploads
 from glassware_archives.domain.sources import Ways
 from glassware_archives.domain.store import Store
@@ -60,6 +61,12 @@ class Parts:
             deadline=config["archives.max_seconds"],
         )
         self.max_upload = config["archives.max_upload"]
+        self.caution = Caution(
+            entries=config["archives.max_entries"],
+            bytes=config["archives.max_bytes"],
+            ratio=config["archives.max_ratio"],
+            seconds=config["archives.max_reading"],
+        )
         try:
             self.exports = exports(config["archives.exports"])
         except ValueError as error:

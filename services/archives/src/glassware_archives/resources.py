@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from base64 import b64encode
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack, closing
 from http import HTTPStatus
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any, ClassVar
 from uuid import UUID
 
 from flask import Response, request, stream_with_context
 from sqlalchemy import Select, func, select
 from werkzeug.wsgi import FileWrapper
 
-from glassware.api import Resource, parse, runtime
+from glassware.api import Resource, Schema, parse, runtime
 from glassware.api.idempotency import once
 from glassware.api.runtime import database, link, public_url
 from glassware.api.schema import made
@@ -35,12 +36,21 @@ from glassware.problems import (
 from glassware_archives import links
 from glassware_archives.callbacks import archive_callback
 from glassware_archives.domain import FORMATS, Options, Stream
+from glassware_archives.domain.inside import Caution, extracted, faults, listed
 from glassware_archives.domain.sources import Parts as Uploads
 from glassware_archives.domain.sources import archive, is_inline, length
 from glassware_archives.domain.spool import BLOCK
 from glassware_archives.jobs import archive_build
 from glassware_archives.models import Job
-from glassware_archives.schemas import ArchiveSchema, LinkSchema
+from glassware_archives.schemas import (
+    ArchiveSchema,
+    ExtractSchema,
+    LinkSchema,
+    ListingSchema,
+    LookSchema,
+    VerdictSchema,
+    VerifySchema,
+)
 
 MULTIPART = "multipart/form-data"
 
@@ -228,6 +238,86 @@ def conditional(response: Response, size: int) -> Response:
     return response
 
 
+class Look(Resource):
+    """An archive that is looked into, and not unpacked: at a URL, or uploaded."""
+
+    path = "/listings"
+    policy = scope("archives:write")
+    body: ClassVar[type[Schema] | None] = LookSchema
+    answers: ClassVar[type[Schema] | None] = ListingSchema
+
+    def call(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Any:
+        """Read a form, too: the part ``archive`` with the file, ``manifest`` with the rest."""
+        if request.mimetype != MULTIPART:
+            return super().call(method, who, ids)
+        request.max_content_length = runtime().parts.max_upload
+        assert self.body is not None
+        manifest = json.loads(request.form.get("manifest", "{}").encode())
+        data = parse.load(made(self.body), manifest)
+        if "archive" not in request.files:
+            raise InvalidProblem("There is no archive.", errors={"archive": ["Missing."]})
+        sent = request.files["archive"].stream
+        return self.look(laid_down(iter(lambda: sent.read(BLOCK), b"")), data)
+
+    def post(self, who: Principal, data: dict[str, Any]) -> Any:
+        """Look into the archive at the URL."""
+        if "url" not in data:
+            raise InvalidProblem("There is no archive.", errors={"url": ["Missing."]})
+        with runtime().parts.outside.stream(data["url"]) as answer:
+            return self.look(laid_down(answer), data)
+
+    def look(self, archive: IO[bytes], data: Mapping[str, Any]) -> Any:
+        """List the entries, those that could do harm too: they are not ``safe``."""
+        with archive:
+            return {"entries": listed(archive, runtime().parts.caution)}
+
+
+class Extract(Look):
+    """One file of an archive."""
+
+    path = "/extracts"
+    body, answers = ExtractSchema, None
+    makes = ("application/octet-stream",)
+
+    def look(self, archive: IO[bytes], data: Mapping[str, Any]) -> Any:
+        """Answer with the content of the first file that has the name."""
+        blocks = content(archive, data["entry"], runtime().parts.caution)
+        first = next(blocks, b"")
+        return Response(continued(first, blocks), mimetype="application/octet-stream")
+
+
+class Verification(Look):
+    """Whether an archive is what its manifest says."""
+
+    path = "/verifications"
+    body, answers = VerifySchema, VerdictSchema
+
+    def look(self, archive: IO[bytes], data: Mapping[str, Any]) -> Any:
+        """Read all of it, and tell in what it differs."""
+        with archive:
+            entries = listed(archive, runtime().parts.caution, "digest")
+        found = faults(entries, data["entries"])
+        return {"holds": not found, "faults": found}
+
+
+def laid_down(blocks: Iterable[bytes]) -> IO[bytes]:
+    """Return the blocks as a file without a name. Raises TooLargeProblem."""
+    most = runtime().parts.max_upload
+    with ExitStack() as opened:
+        file = opened.enter_context(TemporaryFile())
+        for block in blocks:
+            file.write(block)
+            if file.tell() > most:
+                raise TooLargeProblem(f"The archive has more than {most} bytes.")
+        opened.pop_all()
+    return file
+
+
+def content(archive: IO[bytes], name: str, caution: Caution) -> Stream:
+    with archive:
+        yield from extracted(archive, name, caution)
+
+
 def check_exports(who: Principal, data: Mapping[str, Any]) -> None:
     """Raise ForbiddenProblem for a file of this machine that the caller may not have."""
     if any("export" in entry for entry in data["entries"]) and not who.may("exports:read"):
@@ -241,3 +331,14 @@ def continued(first: bytes, rest: Stream) -> Stream:
     with closing(rest):
         yield first
         yield from rest
+
+
+RESOURCES = (
+    ArchiveList,
+    Archive,
+    ArchiveLinkList,
+    LentArchive,
+    Look,
+    Extract,
+    Verification,
+)

@@ -143,3 +143,57 @@ class LinkSchema(Schema):
     )
     url = fields.String(dump_only=True)
     expires_at = Instant(dump_only=True)
+
+
+class LookSchema(Schema):
+    """An archive to look into: at a URL, or the part ``archive`` of a form."""
+
+    url = fields.String(validate=Length(min=1, max=2048))
+
+
+class ExtractSchema(LookSchema):
+    """One entry of an archive."""
+
+    entry = fields.String(required=True, validate=Length(min=1, max=1024))
+
+
+class FactsSchema(Schema):
+    """What an entry is to be."""
+
+    name = fields.String(required=True, validate=Length(min=1, max=1024))
+    size = fields.Integer(strict=True, validate=Range(min=0, max=2**53))
+    crc32 = fields.String(validate=Regexp(r"[0-9a-f]{8}\Z", error="Eight hexadecimal digits."))
+    sha256 = fields.String(validate=Regexp(r"[0-9a-f]{64}\Z", error="64 hexadecimal digits."))
+
+
+class VerifySchema(LookSchema):
+    """What the entries of an archive are to be, all of them."""
+
+    entries = fields.List(
+        fields.Nested(FactsSchema), required=True, validate=Length(min=1, max=100_000)
+    )
+
+
+class ContentSchema(Schema):
+    """What an archive says of an entry; ``safe`` where we would give one that name and kind."""
+
+    name = fields.String(dump_only=True)
+    kind = fields.String(dump_only=True)
+    size = fields.Integer(dump_only=True, allow_none=True)
+    modified = Instant(dump_only=True, allow_none=True)
+    link = fields.String(dump_only=True, allow_none=True, validate=Length(min=1))
+    encrypted = fields.Boolean(dump_only=True)
+    safe = fields.Boolean(dump_only=True)
+
+
+class ListingSchema(Schema):
+    """The entries of an archive, in their order."""
+
+    entries = fields.List(fields.Nested(ContentSchema))
+
+
+class VerdictSchema(Schema):
+    """Whether an archive is as it should be, and in what it is not."""
+
+    holds = fields.Boolean()
+    faults = fields.List(fields.String())
