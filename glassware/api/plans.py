@@ -108,9 +108,9 @@ class Readings:
     def __init__(self, app: Flask, here: Runtime, kind: Any) -> None:
         self.app, self.here, self.kind = app, here, kind
         self.database = app.extensions[KEPT]
-        self.kept: dict[Any, Reading | None] = {}
+        self.kept: dict[Any, Any] = {}
 
-    def of(self, key: Any, make: Callable[[], Reading]) -> Reading | None:
+    def of(self, key: Any, make: Callable[[], Any]) -> Any:
         """Return what is kept under the key, made at first need; None where there can be none."""
         if key not in self.kept:
             if len(self.kept) >= CAPACITY:
@@ -185,6 +185,8 @@ class Page(Readings):
         elif rest.endswith("&") or not rest:
             rest = rest[:-1]
         query = self.queries(rest)
+        if query is None:
+            return None
         cursors = self.cursors(wish, query.args)
         listing, names = query.listing, query.names
         if mark:
@@ -220,19 +222,26 @@ class Page(Readings):
             text = f'{{"items":[{items}],"next":{url}}}'
         return text.encode()
 
-    def read(self, query: str) -> Query:
-        """Read a query without its cursor. Raises what is an error to the plain way, too."""
+    def read(self, query: str) -> Query | None:
+        """Read a query without its cursor, where the listing is one that can be prepared.
+
+        Raises what is an error to the plain way, too.
+        """
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict") if query else []
         args = dict(pairs)
         odd = len(args) < len(pairs) or "cursor" in args or not self.known.issuperset(args)
         if odd or len(query) > MAX_QUERY or any(map(FORBIDDEN.search, args.values())):
             raise ValueError("the plain way knows what to say")
-        with self.app.app_context():
-            statement = self.kind().select(cast("Principal", StandIn(frozenset())))
-        model = statement.column_descriptions[0]["entity"]
+        model = self.of("model", self.model)
+        if model is None:
+            return None
         listing = asked(self.kind, model, args, self.here.config)
         only = filters.chosen_fields(self.kind.schema, args.get("fields"))
         return Query(args, listing, only, tuple(query_names(query)), following("", args, ""))
+
+    def model(self) -> Any:
+        statement = self.kind().select(cast("Principal", StandIn(frozenset())))
+        return statement.column_descriptions[0]["entity"]
 
     def reading(
         self, scopes: frozenset[str], only: frozenset[str] | None, listing: Listing

@@ -142,8 +142,10 @@ def test_xml_of_more_elements_than_are_read(attack: Attack) -> None:
     ],
 )
 def test_a_content_type_that_is_not_read(attack: Attack, kind: Any) -> None:
+    # Some take files in a form, and miss them in one that is empty.
+    empty = {422} if kind and kind.startswith("multipart/") else set()
     attack(
-        {400, 415},
+        {400, 415} | empty,
         lambda route, headers: route.send({**headers, "Content-Type": kind}, b"{}"),
         lambda route: route.reads,
         at_least=10,

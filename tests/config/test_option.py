@@ -38,7 +38,7 @@ def test_every_option_of_the_chassis_survives_the_sample_file(places):
     sampled = places.load(mode="production")
     assert dict(sampled) == dict(plain)
     origins = {name: sampled.origin(name) for name in sampled}
-    own = {"service.mode", "service.secrets_dir", "app.secret_key"}
+    own = {"service.mode", "service.secrets_dir", "app.secret_key", "auth.client_secret"}
     assert {name for name, origin in origins.items() if origin != str(path)} == own
 
 

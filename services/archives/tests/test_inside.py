@@ -78,11 +78,13 @@ def test_what_cannot_be_looked_into_is_a_problem(house: House) -> None:
 
 
 TABLE = """
-/archives       POST   401    403     422
-/archives/{id}  GET    401    403     404
-/listings       POST   401    403     422
-/extracts       POST   401    403     422
-/verifications  POST   401    403     422
+/archives             POST   401    403     422
+/archives/{id}        GET    401    403     404
+/archives/{id}/links  POST   401    403     404
+/archives/{id}/file   GET    400    400     400
+/listings             POST   401    403     422
+/extracts             POST   401    403     422
+/verifications        POST   401    403     422
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 

@@ -279,6 +279,10 @@ class Extract(Look):
     body, answers = ExtractSchema, None
     makes = ("application/octet-stream",)
 
+    def post(self, who: Principal, data: dict[str, Any]) -> Response:
+        """Take the file out of the archive at the URL."""
+        return super().post(who, data)
+
     def look(self, archive: IO[bytes], data: Mapping[str, Any]) -> Any:
         """Answer with the content of the first file that has the name."""
         blocks = content(archive, data["entry"], runtime().parts.caution)
