@@ -73,7 +73,8 @@ class Worker:
 
     def serve(self) -> None:
         for id in self.orders():
-            self.guard(partial(self.step, id))
+            if self.guard(partial(self.step, id)) and id is None:
+                self.next_look = 0.0  # where one was left, there may be more
 
     def orders(self) -> Iterator[UUID | None]:
         """Yield the job of each message, and None whenever it is time to look into the table."""

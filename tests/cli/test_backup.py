@@ -243,6 +243,7 @@ def test_another_services_backup_is_refused(place: Callable[..., Place], tmp_pat
     assert "this is tasks" in refused.output
 
 
+@pytest.mark.processes
 def test_a_restore_that_is_killed_leaves_the_old_rows_or_the_new(
     place: Callable[..., Place], tmp_path: Path
 ) -> None:

@@ -38,6 +38,7 @@ def test_what_the_suite_needs_is_what_its_contracts_say(consumer: str) -> None:
     assert "as it was" in manage(ROOT / "services" / consumer, "record", "--check")
 
 
+@pytest.mark.processes
 def test_a_stale_contract_is_told_and_written_anew_as_it_was(tasks: Path) -> None:
     path = tasks / "contracts" / "auth.json"
     fresh = path.read_bytes()

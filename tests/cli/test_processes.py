@@ -34,6 +34,7 @@ def test_a_broken_migration_is_told_with_the_command_to_see_it(tmp_path: Path) -
     assert "services/tasks/manage.py db upgrade" in str(refused.value)
 
 
+@pytest.mark.processes
 def test_a_service_that_dies_is_named_with_the_end_of_its_log(tmp_path: Path) -> None:
     suite = Suite(ROOT, tmp_path, ports=free_ports(NAMES))
     try:
