@@ -16,6 +16,8 @@ from glassware.problems import UnavailableProblem
 from glassware.testing import assert_problem
 from glassware_archives.domain.bucket import PART, Bucket, Place
 
+pytestmark = pytest.mark.processes
+
 NOISE = Random(7).randbytes(2 * PART + 12_345)
 ABOUT = {"name": "a", "format": "tar"}
 KEY = "0190a1b2-0000-7000-8000-00000000abcd.1"

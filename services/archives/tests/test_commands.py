@@ -14,11 +14,9 @@ from pathlib import Path
 
 import pytest
 
-GLASSWARE = Path(sys.executable).with_name("glassware")
-
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    command = [str(GLASSWARE), "archive", "build", *words]
+    command = [sys.executable, "-m", "glassware.cli.suite", "archive", "build", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
 
 
