@@ -21,7 +21,11 @@ SERVICES = sorted(path.parent for path in ROOT.glob("services/*/manage.py"))
 
 #: The lines that a service may have, or have otherwise, in a file that is alike in every service.
 OWN_LINES = {
-    "setup.cfg": re.compile(r"version = [\d.]+|    [a-z0-9-]+(\[\w+\])? >= [\d.]+"),
+    "setup.cfg": re.compile(
+        r"version = [\d.]+|    [a-z0-9-]+(\[\w+\])? >= [\d.]+"
+        # Commands that it lends to the command of the suite.
+        r"|glassware\.commands =|    [a-z-]+ = glassware_[a-z]+\.commands:[a-z]+"
+    ),
     "requirements.in": re.compile(r"#.*|[a-z0-9-]+.*"),
 }
 #: The files that a service may do without: one without a database has no migrations.
