@@ -105,6 +105,11 @@ def heal(story: Story) -> str:
     configured = story.machine.run("dpkg", "--configure", "-a", check=False)
     if configured.returncode == 0 and not story.machine.run("dpkg", "--audit").stdout.strip():
         return "healed by dpkg"
+    # Cut off while it was unpacked: dpkg says to reinstall it.
+    flags = story.machine.run("dpkg-query", "-W", "-f", "${db:Status-Eflag} ${Package}\n").stdout
+    torn = [line.split()[1] for line in flags.splitlines() if line.startswith("reinstreq")]
+    if torn:
+        story.apt(f"--reinstall install {' '.join(torn)}")
     story.apt("-f install")
     story.machine.run("dpkg", "--configure", "-a")
-    return "healed by dpkg and apt -f"
+    return f"healed by dpkg and apt{', which reinstalled ' + ' '.join(torn) if torn else ''}"
