@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain import Entry, Limits, build, check_names
+from glassware_archives.domain import FORMATS, Entry, Limits, build, check_names
 
 pytestmark = pytest.mark.readers
 
@@ -105,7 +105,11 @@ PARTS = st.sampled_from(
 ) | st.text(max_size=4)
 
 
-@reading
+# 7zz takes the table of a xar for a file of its own, and cannot have odd names beside it.
+@pytest.mark.parametrize(
+    ("format", "reader"),
+    [(form, reader) for form in ABLE for reader in ABLE[form] if (form, reader) != ("xar", "7zz")],
+)
 @given(names=st.lists(st.lists(PARTS, min_size=1, max_size=3).map("/".join), max_size=12))
 @settings(max_examples=15, deadline=None)
 def test_program_unpacks_whatever_passes_inside_the_target(
@@ -114,7 +118,7 @@ def test_program_unpacks_whatever_passes_inside_the_target(
     good = ["a"]  # unzip takes an archive of nothing for a mistake
     for name in names:
         try:
-            good = check_names([*good, name])
+            good = check_names([*good, name], FORMATS[format])
         except InvalidProblem:
             continue
     entries = [Entry(name, [name.encode()]) for name in good]
