@@ -42,9 +42,9 @@ ABLE = {
     "tar.zst": ("bsdtar", "bsdtar from a pipe", "7zz through the tar"),
     "tar.lz4": ("bsdtar", "bsdtar from a pipe", "lz4 and tar"),
     "7z": ("bsdtar", "7zz"),
-    "cpio": ("bsdtar", "bsdtar from a pipe", "cpio", "7zz"),
+    "cpio": ("bsdtar", "bsdtar from a pipe", "cpio"),
     "ar": ("bsdtar", "ar"),
-    "xar": ("bsdtar", "7zz"),
+    "xar": ("bsdtar",),
     "iso": ("bsdtar", "7zz", "xorriso"),
 }
 
@@ -66,6 +66,14 @@ def extract(format: str, reader: str, entries: list[Entry]) -> dict[str, bytes]:
         return {str(file.relative_to(target)): file.read_bytes() for file in files}
 
 
+def fits(name: str, format: str) -> bool:
+    """Whether the format can hold the name: some know no folders, or no long parts."""
+    try:
+        return bool(check_names([name], FORMATS[format]))
+    except InvalidProblem:
+        return False
+
+
 @reading
 def test_program_reads_what_was_written(format: str, reader: str) -> None:
     noise = random.Random(3).randbytes(1_500_000)
@@ -76,6 +84,8 @@ def test_program_reads_what_was_written(format: str, reader: str) -> None:
         "deep/" * 20 + "x" * 200: b"long name",
         "noise": noise,
     }
+    contents = {name: each for name, each in contents.items() if fits(name, format)}
+    assert len(contents) >= 3
     for size in (None, len):
         entries = [Entry(n, [c], size and size(c)) for n, c in contents.items()]
         assert extract(format, reader, entries) == contents
@@ -105,11 +115,7 @@ PARTS = st.sampled_from(
 ) | st.text(max_size=4)
 
 
-# 7zz takes the table of a xar for a file of its own, and cannot have odd names beside it.
-@pytest.mark.parametrize(
-    ("format", "reader"),
-    [(form, reader) for form in ABLE for reader in ABLE[form] if (form, reader) != ("xar", "7zz")],
-)
+@reading
 @given(names=st.lists(st.lists(PARTS, min_size=1, max_size=3).map("/".join), max_size=12))
 @settings(max_examples=15, deadline=None)
 def test_program_unpacks_whatever_passes_inside_the_target(
