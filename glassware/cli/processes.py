@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +15,12 @@ from typing import Any
 
 import httpx2
 
+from glassware.cli import programs
+from glassware.cli.programs import Captured, Program
 from glassware.config import variable
 from glassware.service import Service
 
-START_TIMEOUT, STOP_TIMEOUT = 30.0, 15.0
+START_TIMEOUT, STOP_TIMEOUT, COMMAND_TIMEOUT = 30.0, 15.0, 120.0
 
 
 class SuiteError(Exception):
@@ -64,9 +63,10 @@ class Suite:
         folders = sorted(path.parent for path in root.glob("services/*/manage.py"))
         if not folders:
             raise SuiteError(f"There is no services/*/manage.py below {root}: run from a checkout.")
+        programs.load([application(folder) for folder in folders])
         members = [member(folder, state / folder.name, ports or {}) for folder in folders]
         self.members = {each.name: each for each in members}
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Program] = {}
 
     def environ(self) -> dict[str, str]:
         """Return the environment that ties the members to each other."""
@@ -88,40 +88,37 @@ class Suite:
     def log(self, name: str) -> Path:
         return self.state / "log" / f"{name}.jsonl"
 
-    def manage(self, name: str, *words: str, input: str | None = None) -> str:
+    def manage(self, name: str, *words: str) -> str:
         """Run a ``manage.py`` command and return what it printed. Raises SuiteError."""
-        command = [sys.executable, str(self.members[name].folder / "manage.py"), *words]
-        done = subprocess.run(
-            command, env=self.environ(), input=input, capture_output=True, text=True, timeout=120
-        )
-        if done.returncode:
-            shown = " ".join(words)
-            raise SuiteError(
-                f"{name}: `manage.py {shown}` failed.\n{done.stderr.strip()[-2000:]}\n"
-                f"Type services/{name}/manage.py {shown} to see it alone."
-            )
-        return done.stdout
+        return self.begin(name, *words)()
+
+    def begin(self, name: str, *words: str) -> Callable[[], str]:
+        """Start a ``manage.py`` command; return what waits for it, and does as ``manage`` does."""
+        command = Captured(self.script(name), words, self.environ())
+
+        def wait() -> str:
+            status, output, errors = command.result(COMMAND_TIMEOUT)
+            if status:
+                shown = " ".join(words)
+                raise SuiteError(
+                    f"{name}: `manage.py {shown}` failed.\n{errors.strip()[-2000:]}\n"
+                    f"Type services/{name}/manage.py {shown} to see it alone."
+                )
+            return output
+
+        return wait
+
+    def script(self, name: str) -> Path:
+        return self.members[name].folder / "manage.py"
 
     def prepare(self) -> None:
         """Bring every database to its newest migration. Raises SuiteError."""
         self.check_ports()
         stored = [name for name, each in self.members.items() if each.service.database is not None]
-        begun = [(name, self.begin(name, "db", "upgrade")) for name in stored]
-        told = [(name, process.communicate(timeout=120), process) for name, process in begun]
-        for name, (_, errors), process in told:
-            if process.returncode:
-                raise SuiteError(
-                    f"{name}: the migrations failed.\n{errors.decode()[-2000:]}\n"
-                    f"Type services/{name}/manage.py db upgrade to see them alone."
-                )
+        for upgraded in [self.begin(name, "db", "upgrade") for name in stored]:
+            upgraded()
         for name, each in self.members.items():
             introduce(each.service, self.state / name / "secrets", partial(self.manage, "auth"))
-
-    def begin(self, name: str, *words: str) -> subprocess.Popen[bytes]:
-        command = [sys.executable, str(self.members[name].folder / "manage.py"), *words]
-        return subprocess.Popen(
-            command, env=self.environ(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
 
     def check_ports(self) -> None:
         """Raise SuiteError for a port that another program listens on."""
@@ -167,20 +164,13 @@ class Suite:
     def launch(self, process: str, name: str, verb: str) -> None:
         """Start a process; its log goes to the service's file, and its process group is its own."""
         self.log(name).parent.mkdir(parents=True, exist_ok=True)
-        with self.log(name).open("ab") as log:
-            self.running[process] = subprocess.Popen(
-                [sys.executable, str(self.members[name].folder / "manage.py"), verb],
-                env=self.environ(),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        files = (self.log(name), self.log(name))
+        self.running[process] = Program(self.script(name), [verb], self.environ(), *files)
 
     def require_running(self) -> None:
         for name, process in self.running.items():
-            if process.poll() is not None:
-                why = f"stopped with status {process.returncode}"
+            if process.status is not None:
+                why = f"stopped with status {process.status}"
                 raise SuiteError(self.story(name.removesuffix("-worker"), why))
 
     def story(self, name: str, what: str) -> str:
@@ -198,15 +188,11 @@ class Suite:
     def stop(self) -> None:
         """Ask every service to finish its requests; end what does not."""
         for process in self.running.values():
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+            process.ask_to_stop()
         deadline = time.monotonic() + STOP_TIMEOUT
         for process in self.running.values():
-            try:
-                process.wait(max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            if not process.wait(max(0.1, deadline - time.monotonic())):
+                process.kill()
         self.running.clear()
 
 
@@ -224,9 +210,14 @@ def introduce(service: Service, secrets: Path, manage: Callable[..., str]) -> No
     path.write_text(told["client_secret"])
 
 
+def application(folder: Path) -> str:
+    """Return the name of the module that has the folder's service."""
+    return f"glassware_{folder.name}.app"
+
+
 def member(folder: Path, state: Path, ports: Mapping[str, int]) -> Member:
     """Return the service that lives in the folder, on the given port or its configured one."""
-    service: Service = import_module(f"glassware_{folder.name}.app").service
+    service: Service = import_module(application(folder)).service
     places = {"service.mode": "development", "service.state_dir": str(state)}
     secrets = {"service.secrets_dir": str(state / "secrets")}
     port = ports.get(folder.name) or service.configure({**places, **secrets})["server.port"]

@@ -30,7 +30,7 @@ def test_a_broken_migration_is_told_with_the_command_to_see_it(tmp_path: Path) -
     suite = Suite(ROOT, tmp_path, ports=free_ports(NAMES))
     with pytest.raises(SuiteError) as refused:
         suite.prepare()
-    assert "tasks: the migrations failed" in str(refused.value)
+    assert "tasks: `manage.py db upgrade` failed" in str(refused.value)
     assert "services/tasks/manage.py db upgrade" in str(refused.value)
 
 

@@ -39,8 +39,8 @@ def test_tokens_hold_while_auth_is_dead_and_writes_say_who_is_missing(
         client.headers.update(ann.headers)
         assert client.post("/tasks", json=task).status_code == 201
         process = suite.suite.running.pop("auth")
-        process.send_signal(signal.SIGTERM)
-        process.wait(15)
+        process.ask_to_stop()
+        assert process.wait(15)
         for _ in range(10):
             began = time.monotonic()
             assert client.get("/tasks").status_code == 200
@@ -88,7 +88,7 @@ def test_a_stopping_service_finishes_the_request_in_progress(suite: worlds.Proce
             assert answer.status_code == 200, answer.read()
             blocks = answer.iter_raw()
             size = len(next(blocks))
-            suite.suite.running["archives"].send_signal(signal.SIGTERM)
+            suite.suite.running["archives"].ask_to_stop()
             time.sleep(0.5)
             size += sum(len(block) for block in blocks)
     assert size > 400 * 65_536

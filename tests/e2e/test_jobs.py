@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import random
-import signal
 import sqlite3
 import time
 from base64 import b64encode
@@ -161,9 +159,7 @@ def test_processes_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served_o
 
 def kill(suite: worlds.Processes, name: str) -> None:
     """Kill a process and all of its own, and start it anew."""
-    process = suite.suite.running[name]
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait(10)
+    suite.suite.running[name].kill()
     verb = "worker" if name.endswith("-worker") else "runserver"
     suite.suite.launch(name, "archives", verb)
     suite.suite.wait()
