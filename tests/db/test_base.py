@@ -196,6 +196,7 @@ def test_two_apps_have_each_an_engine_of_their_own(app: Flask, tmp_path: Path) -
             db.session.add(Shelf(name="only here"))
             db.session.commit()
             assert db.session.scalar(select(func.count()).select_from(Shelf)) == 1
+            db.session.remove()
             db.engine.dispose()
         assert db.engine is first
         assert db.session.scalar(select(Shelf).filter_by(name="only here")) is None

@@ -170,7 +170,11 @@ def test_what_is_cut_off_is_refused(put: Put, format: str, cut: int) -> None:
         listed(archive, Caution(), "digest")
 
 
-@pytest.mark.parametrize("data", [b"", b"text", NOISE, b"\0" * 10_000, b"#mtree\n./x type=file\n"])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"text", NOISE, b"\0" * 10_000, b"#mtree\n./x type=file\n"],
+    ids=["empty", "text", "noise", "zeros", "mtree"],
+)
 def test_what_is_no_archive_is_refused(put: Put, data: bytes) -> None:
     with put(data) as archive:
         with suppress(InvalidProblem):
