@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, request
+from flask.ctx import RequestContext
 from flask.sessions import NullSession, SessionInterface
-from werkzeug.routing import MapAdapter
+from werkzeug.routing import MapAdapter, Rule
 from werkzeug.sansio.utils import get_host
 
 from glassware.observe.edge import MADE
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 #: Which host a request names is always one of a few; a refusal is not remembered.
 host_of = lru_cache(256)(get_host)
@@ -53,6 +57,21 @@ class App(Flask):
             request.path,
             request.environ.get("QUERY_STRING"),
         )
+
+
+class Routed(RequestContext):
+    """The context of a request whose route is known: nothing is looked for."""
+
+    def __init__(
+        self, app: Flask, environ: WSGIEnvironment, rule: Rule, ids: Mapping[str, Any]
+    ) -> None:
+        request = app.request_class(environ)
+        request.json_module = app.json
+        request.url_rule, request.view_args = rule, dict(ids)
+        super().__init__(app, environ, request)
+
+    def match_request(self) -> None:
+        """Leave the route as it is."""
 
 
 def note_made(response: Response) -> Response:

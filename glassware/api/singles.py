@@ -82,4 +82,5 @@ class Singles:
         change = session.info.pop(single.PENDING, None)
         if change is not None:
             single.write(self.database.kept, change)
-        session.commit()
+        if not single.is_idle(session):
+            session.commit()

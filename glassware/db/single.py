@@ -178,10 +178,19 @@ def is_untouched(session: Session) -> bool:
     return not (session.info.get(BEGUN) or session.new or session.dirty or session.deleted)
 
 
+def is_watched(session: Session) -> bool:
+    """Whether somebody wants to be told of what the session does."""
+    return any(list(getattr(session.dispatch, name)) for name in SESSION_EVENTS)
+
+
+def is_idle(session: Session) -> bool:
+    """Whether a commit would do nothing."""
+    return is_untouched(session) and not is_watched(session)
+
+
 def lone(session: Session) -> Any:
     """Return the one plain item that the session would write; None where it would do otherwise."""
-    listening = any(list(getattr(session.dispatch, name)) for name in SESSION_EVENTS)
-    if session.info.get(BEGUN) or session.deleted or listening:
+    if session.info.get(BEGUN) or session.deleted or is_watched(session):
         return None
     items = [*session.new, *session.dirty]
     if len(items) != 1 or any(isinstance(each, ClauseElement) for each in vars(items[0]).values()):
