@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, request
 from flask.ctx import RequestContext
+from flask.globals import _cv_request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.sansio.utils import get_host
@@ -60,18 +61,46 @@ class App(Flask):
 
 
 class Routed(RequestContext):
-    """The context of a request whose route is known: nothing is looked for."""
+    """The context of a request whose route is known; what nobody asks for is not made.
+
+    Flask's own looks for the route, and makes the request and a session, whatever comes.
+    """
 
     def __init__(
         self, app: Flask, environ: WSGIEnvironment, rule: Rule, ids: Mapping[str, Any]
     ) -> None:
-        request = app.request_class(environ)
-        request.json_module = app.json
-        request.url_rule, request.view_args = rule, dict(ids)
-        super().__init__(app, environ, request)
+        self.app, self.environ, self.rule, self.ids = app, environ, rule, ids
+        self.flashes = None
+        self._after_request_functions = []
+        self.inner = app.app_context()
 
-    def match_request(self) -> None:
-        """Leave the route as it is."""
+    def __getattr__(self, name: str) -> Any:
+        match name:
+            case "request":
+                made: Any = self.app.request_class(self.environ)
+                made.json_module = self.app.json
+                made.url_rule, made.view_args = self.rule, dict(self.ids)
+            case "url_adapter":
+                made = self.app.create_url_adapter(self.request)
+            case "_session":
+                made = self.app.session_interface.make_null_session(self.app)
+            case _:
+                raise AttributeError(name)
+        setattr(self, name, made)
+        return made
+
+    def __enter__(self) -> Routed:
+        self.inner.push()
+        self.token = _cv_request.set(self)
+        return self
+
+    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
+        try:
+            if "request" in vars(self):
+                self.request.close()
+        finally:
+            _cv_request.reset(self.token)
+            self.inner.pop(error)
 
 
 def note_made(response: Response) -> Response:

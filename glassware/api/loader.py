@@ -21,6 +21,8 @@ AS_THEY_ARE: Mapping[type[Any], type[Any]] = {
     fields.Boolean: bool,
     fields.Integer: int,
 }
+TRUTHY, FALSY = fields.Boolean.truthy, fields.Boolean.falsy
+STEPS = ("deserialize", "_validate", "_validate_missing", "_validate_all")
 METHODS = ("load", "_do_load", "_deserialize", "dict_class")
 
 
@@ -39,25 +41,34 @@ def quick(schema: Schema) -> Load | None:
             name if field.data_key is None else field.data_key,
             field.attribute or name,
             *checked(field),
-            field.deserialize,
+            field,
         )
         for name, field in schema.load_fields.items()
     ]
     if any("." in attribute for _, attribute, *_ in steps):
         return None
+    left_out = {
+        field
+        for _, _, kind, _, field in steps
+        if kind and not field.required and field.load_default is missing
+    }
     known = None if schema.unknown == EXCLUDE else frozenset(key for key, *_ in steps)
 
     def load(data: Any) -> dict[str, Any]:
         if type(data) is not dict or not (known is None or known.issuperset(data)):
             raise ValidationError("")
         loaded = {}
-        for key, attribute, kind, checks, deserialize in steps:
+        for key, attribute, kind, checks, field in steps:
             value = data.get(key, missing)
-            if type(value) is kind:
+            if value is missing and field in left_out:
+                continue
+            if kind is None or value is missing or value is None:
+                value = field.deserialize(value, key, data)
+            else:
+                if type(value) is not kind:
+                    value = field._deserialize(value, key, data)
                 for check in checks:
                     check(value)
-            else:
-                value = deserialize(value, key, data)
             if value is not missing:
                 loaded[attribute] = value
         return loaded
@@ -66,10 +77,13 @@ def quick(schema: Schema) -> Load | None:
 
 
 def checked(field: Any) -> tuple[type[Any] | None, list[Callable[[Any], Any]]]:
-    """Return the type of the values that need the field's validators only, and these."""
-    kind = AS_THEY_ARE.get(type(field))
-    own = bool(field.pre_load or field.post_load)
-    if kind is bool:
-        usual = fields.Boolean
-        own |= field.truthy is not usual.truthy or field.falsy is not usual.falsy
+    """Return the type of the values that need the field's validators only, and these.
+
+    ``object`` is for a field that looks at every value, None for one with ways of its own.
+    """
+    kind = AS_THEY_ARE.get(type(field), object)
+    if kind is bool and (field.truthy is not TRUTHY or field.falsy is not FALSY):
+        kind = object
+    plain = all(getattr(type(field), name) is getattr(fields.Field, name) for name in STEPS)
+    own = field.pre_load or field.post_load or not plain
     return None if own else kind, field.validators

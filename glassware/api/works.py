@@ -12,11 +12,13 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import BytesIO
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from flask import Flask, Response
+from marshmallow import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from glassware.api import conditional, parse
 from glassware.api.app import Routed
@@ -25,8 +27,9 @@ from glassware.api.conditional import form_of
 from glassware.api.declare import endpoint
 from glassware.api.idempotency import HEADER
 from glassware.api.item import Item, merge, writable
+from glassware.api.loader import quick
 from glassware.api.reads import item_paths, shown
-from glassware.api.resource import Resource, commit, flush
+from glassware.api.resource import Resource, commit
 from glassware.api.runtime import Runtime
 from glassware.api.schema import Link, made
 from glassware.api.wishes import TYPES, Kept, Made, Make, Met, Wish, as_declared, body_of
@@ -40,7 +43,7 @@ XML_FORM = xml_form("response")
 KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
 LENGTH = re.compile(r"[1-9][0-9]{0,9}")
 #: Of these headers the response itself knows how they are sent.
-OWN = ("Location", "Content-Location", "Vary", "X-Request-Id")
+OWN = frozenset({"Location", "Content-Location", "Vary", "X-Request-Id"})
 
 
 def work(app: Flask, here: Runtime, kind: type[Resource], method: str) -> Make | None:
@@ -88,6 +91,8 @@ class Work(Call):
     def __init__(self, app: Flask, here: Runtime, kind: Any, method: str) -> None:
         super().__init__(app, here, kind, method)
         self.schema = made(kind.schema)
+        self.singles: Any = here.singles
+        self.load = quick(self.schema) or self.schema.load
         read = kind.reads if method != "PATCH" else (parse.MERGE, parse.XML)
         self.readers = {kind: parse.READERS[kind] for kind in read}
         self.most: int = here.config["server.max_body"]
@@ -103,6 +108,23 @@ class Work(Call):
         if len(data) < int(length):
             raise ValueError("the caller has gone")
         return reader(data, self.schema)
+
+    def loaded(self, given: Any) -> Any:
+        """Return the content, None where it is not valid."""
+        with suppress(ValidationError):
+            return self.load(given)
+
+    def done(self, wish: Wish, status: str, hook: Callable[[], Any]) -> Made:
+        """Call the hook and return the answer that shows the item that it returns. Raises Met."""
+        try:
+            item = hook()
+            if not self.singles.stage():
+                self.singles.database.session.flush()
+            answer = self.show(wish, item, status)
+            self.singles.commit()
+        except Exception as error:
+            raise Met(error) from error
+        return answer
 
     def show(self, wish: Wish, item: Any, status: str) -> Made:
         """Return the answer that shows the item, once it is written."""
@@ -129,15 +151,10 @@ class Create(Work):
     def answer(self, wish: Wish, ids: Mapping[str, Any]) -> Made | None:
         if KEY in wish.environ:
             return super().answer(wish, ids)
-        data = parse.load(self.schema, self.given(wish.environ))
-        try:
-            item = self.kind().create(wish.who, data)
-            flush()
-            answer = self.show(wish, item, "201 CREATED")
-            commit()
-        except Exception as error:
-            raise Met(error) from error
-        return answer
+        data = self.loaded(self.given(wish.environ))
+        if data is None:
+            return None
+        return self.done(wish, "201 CREATED", lambda: self.kind().create(wish.who, data))
 
 
 class Change(Work):
@@ -145,20 +162,23 @@ class Change(Work):
 
     def answer(self, wish: Wish, ids: Mapping[str, Any]) -> Made | None:
         resource = self.kind()
-        item = resource.find(wish.who, ids)
-        conditional.require_match(item)
+        try:
+            item = resource.find(wish.who, ids)
+        except SQLAlchemyError as error:  # a database that does not answer is not waited for twice
+            raise Met(error) from error
+        conditional.match(item, wish.environ.get("HTTP_IF_MATCH"))
         given = self.given(wish.environ)
         if self.method == "PATCH":
             given = merge(writable(self.schema, item), given)
-        data = parse.load(self.schema, given)
-        try:
+        data = self.loaded(given)
+        if data is None:
+            return None
+
+        def change() -> Any:
             resource.change(wish.who, item, data)
-            flush()
-            answer = self.show(wish, item, "200 OK")
-            commit()
-        except Exception as error:
-            raise Met(error) from error
-        return answer
+            return item
+
+        return self.done(wish, "200 OK", change)
 
 
 class Shown:
@@ -168,7 +188,7 @@ class Shown:
         columns = shown(model, schema)
         paths = item_paths(app)
         writer = Writer(schema, columns, OF_OBJECTS, paths, here)
-        self.values: Callable[[Any], Any] = attrgetter(*columns)
+        self.values = itemgetter(*columns)
         self.writes: Mapping[str, Write] = {
             parse.JSON: writer.compiled(JSON_FORM),
             parse.XML: writer.compiled(XML_FORM),
@@ -181,13 +201,13 @@ class Shown:
     def __call__(self, wish: Wish, item: Any) -> tuple[bytes, str]:
         """Return the body, and the URL of the item."""
         base = within(XML_FORM if wish.media == parse.XML else JSON_FORM, wish.base)
-        (document,) = self.writes[wish.media]([self.values(item)], base)
+        (document,) = self.writes[wish.media]([self.values(vars(item))], base)
         return body_of(wish.media, document), f"{wish.base}{self.path}{self.id(item)}"
 
 
 def as_made(response: Response) -> Made:
     """Return the response as the lane sends it; raise Met where Flask had better do so."""
     headers = response.headers
-    if not response.is_sequence or any(name in headers for name in OWN):
+    if not (response.is_sequence and OWN.isdisjoint(name.title() for name, _ in headers)):
         raise Met(response)
     return Made(response.status, [*headers], response.get_data(), whole=True)
