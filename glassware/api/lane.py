@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Flask, Response, request
 from sqlalchemy.exc import DBAPIError
@@ -55,7 +55,7 @@ PLACE, NUMBER = b"@instance@", b"@request_id@"
 MET = "glassware.met"
 #: Answers without a body, and without its length.
 BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
-Refusal = tuple[bytes, list[tuple[str, str]], Any]
+Refusal = tuple[bytes, list[tuple[str, str]], str]
 log, lines = logging.getLogger(__name__), logging.getLogger("glassware.access")
 
 
@@ -75,7 +75,7 @@ class Answer(NamedTuple):
     made: Made
     limits: Iterable[tuple[str, str]]
     who: Principal
-    problem: tuple[dict[str, Any], ...] = ()
+    problem: str = ""
 
 
 class Lane:
@@ -127,7 +127,6 @@ class Lane:
                     answer = self.answer(way, environ, trace)
             except Met as met:
                 environ[MET], environ[ROUTE] = met.outcome, way.route
-                environ[BEGUN] = trace, began
                 answer = None
             except EXPECTED:  # the plain way says what is wrong
                 answer = None
@@ -136,6 +135,7 @@ class Lane:
                 answer = None
             if answer is not None:
                 return self.send(way, answer, environ, trace, began, start_response)
+            environ[BEGUN] = trace, began
             self.here.metrics.in_progress.dec()
         return self.app(environ, start_response)
 
@@ -202,7 +202,8 @@ class Lane:
             names = {"request_id": NUMBER.decode(), "instance": PLACE.decode()}
             document = problem.document(base=base, service=self.service, **names)
             headers = [*problem.headers.items(), ("Content-Type", PROBLEM_JSON)]
-            return json.dumps(document), headers, told(document)["problem"]
+            kinds = json.dumps(told(document)["problem"]).decode()
+            return json.dumps(document), headers, kinds
         raise LookupError("nobody is refused")
 
     def base_of(self, scheme: str, host: str | None, server: str, port: str) -> str:
