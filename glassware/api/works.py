@@ -163,9 +163,12 @@ class Change(Work):
     def answer(self, wish: Wish, ids: Mapping[str, Any]) -> Made | None:
         resource = self.kind()
         try:
-            item = resource.find(wish.who, ids)
+            found = self.singles.find(resource, wish.who, ids["id"])
         except SQLAlchemyError as error:  # a database that does not answer is not waited for twice
             raise Met(error) from error
+        if found is None or found[0] is None:
+            return None
+        (item,) = found
         conditional.match(item, wish.environ.get("HTTP_IF_MATCH"))
         given = self.given(wish.environ)
         if self.method == "PATCH":
