@@ -73,6 +73,8 @@ class Routed(RequestContext):
         self.flashes = None
         self._after_request_functions = []
         self.inner = app.app_context()
+        # A stream that keeps the context enters it once more, and leaves it last.
+        self.tokens: list[Any] = []
 
     def __getattr__(self, name: str) -> Any:
         match name:
@@ -82,7 +84,7 @@ class Routed(RequestContext):
                 made.url_rule, made.view_args = self.rule, dict(self.ids)
             case "url_adapter":
                 made = self.app.create_url_adapter(self.request)
-            case "_session":
+            case "_session" | "session":
                 made = self.app.session_interface.make_null_session(self.app)
             case _:
                 raise AttributeError(name)
@@ -91,15 +93,15 @@ class Routed(RequestContext):
 
     def __enter__(self) -> Routed:
         self.inner.push()
-        self.token = _cv_request.set(self)
+        self.tokens.append(_cv_request.set(self))
         return self
 
     def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
         try:
-            if "request" in vars(self):
+            if len(self.tokens) == 1 and "request" in vars(self):
                 self.request.close()
         finally:
-            _cv_request.reset(self.token)
+            _cv_request.reset(self.tokens.pop())
             self.inner.pop(error)
 
 

@@ -57,7 +57,8 @@ def work(app: Flask, here: Runtime, kind: type[Resource], method: str) -> Make |
             return Change(app, here, kind, method)
         if issubclass(kind, Collection) and as_declared(kind, Collection) and "<" not in kind.path:
             return Create(app, here, kind, method)
-    return Call(app, here, kind, method)
+    # Without a schema the answer may be a stream, which Flask had better send.
+    return Call(app, here, kind, method) if kind.answers or method == "DELETE" else None
 
 
 class Call(Kept):

@@ -12,10 +12,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from flask import Flask, request, request_started
+from flask import (
+    Flask,
+    Response,
+    has_app_context,
+    has_request_context,
+    request,
+    request_started,
+    stream_with_context,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from glassware.api import Resource
+from glassware.auth import scope
 from glassware.media import xml
 from glassware.observe.logging import FIELDS
 from glassware.problems import ConflictProblem
@@ -23,6 +33,7 @@ from glassware.testing import Issuer
 from glassware_tasks import resources
 from glassware_tasks.app import service
 from glassware_tasks.models import Task, db
+from glassware_tasks.schemas import TaskSchema
 
 ANN = UUID(int=1 << 100)
 PEOPLE = "http://127.0.0.1:7001/users/"
@@ -54,6 +65,21 @@ class Listing(resources.TaskList):
         return task
 
 
+class Story(Resource):
+    """Goes on to need the request and the database after it has returned."""
+
+    path = "/story"
+    policy = scope("tasks:write")
+    answers = TaskSchema  # or the lane would leave it alone
+
+    def post(self, who: Any) -> Response:
+        def told() -> Iterator[str]:
+            for task in db.session.scalars(db.select(Task)):
+                yield f"{request.method} {task.title}"
+
+        return Response(stream_with_context(told()))
+
+
 class Side:
     """The tasks service on a database of its own, the lane open or closed to writes."""
 
@@ -61,7 +87,7 @@ class Side:
         self.folder = tempfile.TemporaryDirectory()
         self.issuer, self.made = issuer, []
         listing = type("TaskList", (Listing,), {"made": self.made})
-        self.app: Flask = replace(service, resources=(listing, resources.Task)).create_app(
+        self.app: Flask = replace(service, resources=(listing, resources.Task, Story)).create_app(
             {
                 "service.mode": "development",
                 "service.state_dir": self.folder.name,
@@ -259,6 +285,18 @@ def test_the_lane_is_taken_but_for_what_is_rare(sides: tuple[Side, Side]) -> Non
         headers |= {"Idempotency-Key": "one", "Content-Type": media}
         assert side.send("POST", 0, data, headers)[0] == 201
     assert seen == ["POST"]
+
+
+def test_a_stream_keeps_its_context_and_gives_it_back(sides: tuple[Side, Side]) -> None:
+    for each in sides:
+        each.clear()
+        headers = {**usual_headers(each), "Content-Type": "application/json"}
+        each.send("POST", 0, body("a"), dict(headers))
+        answer = each.app.test_client().post("/story", headers=headers, buffered=True)
+        assert (answer.status_code, answer.text) == (200, "POST a")
+        assert not has_request_context()
+        assert not has_app_context()
+        assert db.session.held == {}
 
 
 def test_what_the_lane_wrote_is_logged_and_counted_alike(
