@@ -214,4 +214,5 @@ def as_made(response: Response) -> Made:
     headers = response.headers
     if not (response.is_sequence and OWN.isdisjoint(name.title() for name, _ in headers)):
         raise Met(response)
-    return Made(response.status, [*headers], response.get_data(), whole=True)
+    own = [pair for pair in headers if pair[0] != "Content-Length"]
+    return Made(response.status, own, response.get_data(), whole=True)

@@ -48,6 +48,7 @@ class Pair:
         for app in (self.fast, self.plain):
             with app.test_client() as client:
                 answer = client.get(url, headers=headers, base_url=base, buffered=True)
+                assert len(dict(answer.headers)) == len(answer.headers)  # none is there twice
                 answers.append((answer.status_code, dict(answer.headers), answer.data))
         return answers[0], answers[1]
 

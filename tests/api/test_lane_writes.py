@@ -23,8 +23,10 @@ from flask import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marshmallow import fields
+from marshmallow.validate import Range
 
-from glassware.api import Resource
+from glassware.api import Resource, Schema
 from glassware.auth import scope
 from glassware.media import xml
 from glassware.observe.logging import FIELDS
@@ -80,6 +82,27 @@ class Story(Resource):
         return Response(stream_with_context(told()))
 
 
+class SumSchema(Schema):
+    """Numbers, or what they come to."""
+
+    numbers = fields.List(fields.Integer(validate=Range(-9, 9)), load_only=True, required=True)
+    total = fields.Integer(dump_only=True)
+
+
+class Sum(Resource):
+    """Has a method of its own; with nothing to add it says so by a status and a header."""
+
+    path = "/sum"
+    policy = scope("tasks:write")
+    limit = "9999/minute"
+    body = answers = SumSchema
+
+    def post(self, who: Any, data: dict[str, Any]) -> Any:
+        if not data["numbers"]:
+            return None, 202, {"Cache-Control": "private", "Location": "/sum"}
+        return {"total": sum(data["numbers"])}, 200, {"Cache-Control": "private"}
+
+
 class Side:
     """The tasks service on a database of its own, the lane open or closed to writes."""
 
@@ -87,7 +110,9 @@ class Side:
         self.folder = tempfile.TemporaryDirectory()
         self.issuer, self.made = issuer, []
         listing = type("TaskList", (Listing,), {"made": self.made})
-        self.app: Flask = replace(service, resources=(listing, resources.Task, Story)).create_app(
+        self.app: Flask = replace(
+            service, resources=(listing, resources.Task, Story, Sum)
+        ).create_app(
             {
                 "service.mode": "development",
                 "service.state_dir": self.folder.name,
@@ -125,6 +150,7 @@ class Side:
                 base_url="http://localhost",
             )
         told = dict(answer.headers)
+        assert len(told) == len(answer.headers)  # none is there twice
         if "Location" in told and answer.status_code == 201:
             self.ids.append(told["Location"].rpartition("/")[2])
             self.tags.append(told["ETag"])
@@ -285,6 +311,25 @@ def test_the_lane_is_taken_but_for_what_is_rare(sides: tuple[Side, Side]) -> Non
         headers |= {"Idempotency-Key": "one", "Content-Type": media}
         assert side.send("POST", 0, data, headers)[0] == 201
     assert seen == ["POST"]
+
+
+@given(
+    st.lists(st.integers(-10, 10), max_size=3),
+    st.sampled_from(["application/json", "application/xml", "text/html"]),
+    tokens,
+)
+def test_a_method_of_its_own_is_answered_alike(
+    sides: tuple[Side, Side], numbers: list[int], media: str, scopes: str
+) -> None:
+    answers = []
+    for each in sides:
+        headers = {"Accept": media, "X-Request-Id": "same", "Content-Type": "application/json"}
+        headers |= each.issuer.headers(str(ANN), scopes) if scopes else {}
+        data = json.dumps({"numbers": numbers}).encode()
+        answer = each.app.test_client().post("/sum", headers=headers, data=data, buffered=True)
+        told = sorted(pair for pair in answer.headers if pair[0] != "RateLimit")
+        answers.append((answer.status_code, told, answer.data))
+    assert answers[0] == answers[1]
 
 
 def test_a_stream_keeps_its_context_and_gives_it_back(sides: tuple[Side, Side]) -> None:
