@@ -147,7 +147,7 @@ class Service:
         resources = (*SYSTEM, *DOCUMENTATION, *toys, *more, *self.resources)
         register(app, resources)
         edge: WSGIApplication = Edge(app.wsgi_app, self.name, metrics=metrics)
-        if config["fast.reads"]:
+        if config["fast.reads"] or config["fast.writes"]:
             edge = Lane(app, edge, app.extensions["glassware"], resources)
         vars(app)["wsgi_app"] = BehindProxies(edge, config["server.proxies"])
         return app

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 from flask import request
+from werkzeug.http import parse_etags
 
 from glassware.api.api import acceptable
 from glassware.api.runtime import public_url, runtime
@@ -44,18 +45,23 @@ def matches(given: str) -> bool:
 
 
 def require_match(item: Any) -> None:
+    """Raise as ``match`` does for the If-Match of the request."""
+    match(item, request.headers.get("If-Match"))
+
+
+def match(item: Any, given: str | None) -> None:
     """Raise ConditionRequiredProblem without If-Match, StaleProblem where it names no current tag.
 
     Weak tags never match (RFC 9110 section 13.1.1).
     """
-    if "If-Match" not in request.headers:
+    if given is None:
         raise ConditionRequiredProblem(
             "A change must say which version it changes: send If-Match with the ETag."
         )
-    current = version(item)
+    tags, current = parse_etags(given), version(item)
     # werkzeug reads an empty tag as None.
-    given = {(each or "").partition("-")[0] for each in request.if_match.as_set()}
-    if not request.if_match.star_tag and current not in given:
+    versions = {(each or "").partition("-")[0] for each in tags.as_set()}
+    if not tags.star_tag and current not in versions:
         raise StaleProblem(
             "The item has changed since that version was read.", headers={"ETag": tag(item)}
         )

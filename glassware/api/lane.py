@@ -1,8 +1,8 @@
-"""The lane: reads that are nothing unusual, answered before Flask, as Flask would answer them.
+"""The lane: requests that are nothing unusual, answered before Flask, as Flask would answer them.
 
 A request that the lane does not know in every part goes the plain way, as does one that is refused:
-there it is said why. So the lane holds no rule of its own. Token, policy, limit and statement are
-those of the plain way, worked out once, and the plain way is its oracle in the tests.
+there it is said why. So the lane holds no rule of its own. Token, policy, limit, statement and the
+resource's own code are those of the plain way, which is its oracle in the tests.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import product
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from flask import Flask
+from flask import Flask, Response, request
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import SecurityError
 from werkzeug.sansio.utils import get_host
@@ -24,19 +24,20 @@ from glassware.api.admission import limit_of
 from glassware.api.api import ALIASES, HTML, OFFERED
 from glassware.api.declare import endpoint
 from glassware.api.errors import PROBLEM_JSON, WISHES, XML_WISHES
-from glassware.api.parse import JSON, XML
-from glassware.api.plans import Made, Make, Wish, plan
+from glassware.api.plans import read
 from glassware.api.resource import Resource
 from glassware.api.runtime import Runtime
 from glassware.api.schema import UUID_PATTERN
+from glassware.api.wishes import Made, Make, Met, Wish
+from glassware.api.works import work
 from glassware.auth import ANONYMOUS, Policy, Principal
 from glassware.limits.headers import standing
 from glassware.limits.rate import HEADERS
 from glassware.limits.windows import Limit
 from glassware.media import json, negotiate
 from glassware.observe import access
-from glassware.observe.context import Trace
-from glassware.observe.edge import told
+from glassware.observe.context import Trace, bind
+from glassware.observe.edge import BEGUN, ROUTE, incoming, told
 from glassware.observe.logging import event
 from glassware.problems import Problem, UnauthorizedProblem
 
@@ -44,20 +45,24 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 MEDIA = (*OFFERED, HTML)
-TYPES = {JSON: "application/json", XML: "application/xml; charset=utf-8"}
 #: What a problem is not JSON for.
 OTHERS = XML_WISHES | {HTML}
 #: Refusals, and a database that does not answer.
 EXPECTED = (Problem, SecurityError, ValueError, DBAPIError)
 #: Stand in a problem, where it is made once, for what differs by request.
 PLACE, NUMBER = b"@instance@", b"@request_id@"
-Refusal = tuple[bytes, list[tuple[str, str]], Any]
+#: Where a request keeps what the resource's own code has come to.
+MET = "glassware.met"
+#: Answers without a body, and without its length.
+BODILESS = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+Refusal = tuple[bytes, list[tuple[str, str]], str]
 log, lines = logging.getLogger(__name__), logging.getLogger("glassware.access")
 
 
 class Way(NamedTuple):
-    """A GET that the lane answers: what is asked of its callers, and what makes the answer."""
+    """What the lane answers: what is asked of its callers, and what makes the answer."""
 
+    method: str
     route: str
     policy: Policy
     limit: tuple[str, Limit | None]
@@ -68,10 +73,9 @@ class Answer(NamedTuple):
     """An answer, whom it is for, and the kinds of the problem that it is."""
 
     made: Made
-    type: str
     limits: Iterable[tuple[str, str]]
     who: Principal
-    problem: tuple[dict[str, Any], ...] = ()
+    problem: str = ""
 
 
 class Lane:
@@ -81,10 +85,12 @@ class Lane:
         self, flask: Flask, app: WSGIApplication, here: Runtime, resources: Iterable[type[Resource]]
     ) -> None:
         self.app, self.here, self.service = app, here, here.service
-        self.exact: dict[str, Way] = {}
-        self.items: dict[str, Way] = {}
+        self.exact: dict[tuple[str, str], Way] = {}
+        self.items: dict[tuple[str, str], Way] = {}
         for kind in resources:
-            self.add(flask, kind)
+            for method in kind.methods or ():
+                self.add(flask, kind, method)
+        flask.before_request(outcome)
         self.base = lru_cache(256)(self.base_of)
         self.shared = bool(here.config["server.cors_origins"])
         vary = ("Vary", "Origin, Accept" if self.shared else "Accept")
@@ -93,27 +99,35 @@ class Lane:
         }
         self.refusal = lru_cache(256)(self.refusal_at)
 
-    def add(self, flask: Flask, kind: type[Resource]) -> None:
-        """Take a resource's GET into the lane, if it can be."""
-        policy = kind.policy_for("GET")
-        if "GET" not in (kind.methods or ()) or policy is None or not policy.by_token:
+    def add(self, flask: Flask, kind: type[Resource], method: str) -> None:
+        """Take a method of a resource into the lane, if it can be."""
+        policy = kind.policy_for(method)
+        if policy is None or not policy.by_token:
             return
-        if (make := plan(flask, self.here, kind)) is None:
+        if (make := self.plan(flask, kind, method)) is None:
             return
-        default = self.here.limiter.default
-        way = Way(kind.path, policy, limit_of(kind.limit, endpoint(kind), "GET", default), make)
+        limit = limit_of(kind.limit, endpoint(kind), method, self.here.limiter.default)
+        way = Way(method, kind.path, policy, limit, make)
         before, _, variable = kind.path.partition("<")
-        (self.items if variable else self.exact)[before] = way
+        (self.items if variable else self.exact)[method, before] = way
+
+    def plan(self, flask: Flask, kind: type[Resource], method: str) -> Make | None:
+        config = self.here.config
+        if method == "GET":
+            return read(flask, self.here, kind) if config["fast.reads"] else None
+        return work(flask, self.here, kind, method) if config["fast.writes"] else None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "GET" and (way := self.way(environ)) is not None:
+        if (way := self.way(environ)) is not None:
             began = time.monotonic()
             self.here.metrics.in_progress.inc()
-            trace = Trace.incoming(
-                environ.get("HTTP_X_REQUEST_ID"), environ.get("HTTP_TRACEPARENT"), self.service
-            )
+            trace = incoming(environ, self.service)
             try:
-                answer = self.answer(way, environ, trace)
+                with bind(trace):
+                    answer = self.answer(way, environ, trace)
+            except Met as met:
+                environ[MET], environ[ROUTE] = met.outcome, way.route
+                answer = None
             except EXPECTED:  # the plain way says what is wrong
                 answer = None
             except Exception as error:
@@ -121,13 +135,14 @@ class Lane:
                 answer = None
             if answer is not None:
                 return self.send(way, answer, environ, trace, began, start_response)
+            environ[BEGUN] = trace, began
             self.here.metrics.in_progress.dec()
         return self.app(environ, start_response)
 
     def way(self, environ: WSGIEnvironment) -> Way | None:
-        path = environ["PATH_INFO"]
-        way = self.exact.get(path)
-        if way is None and (way := self.items.get(path[:-36])) is not None:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        way = self.exact.get((method, path))
+        if way is None and (way := self.items.get((method, path[:-36]))) is not None:
             way = way if UUID_PATTERN.fullmatch(path[-36:]) else None
         if (
             way is None
@@ -154,6 +169,7 @@ class Lane:
         )
         if not way.policy.is_public:
             who = self.here.verifier.principal(environ.get("HTTP_AUTHORIZATION")) or ANONYMOUS
+            environ["glassware.principal"] = who
         welcome = way.policy.permits(who, None)
         if not welcome and (who.known or negotiate.choose(accept, WISHES) in OTHERS):
             return None
@@ -166,16 +182,8 @@ class Lane:
         path = environ["PATH_INFO"]
         if not welcome:
             return self.refused(way, path, base, trace, limits)
-        wish = Wish(
-            path,
-            environ.get("QUERY_STRING", ""),
-            media,
-            base,
-            who,
-            environ.get("HTTP_IF_NONE_MATCH"),
-        )
-        made = way.make(wish)
-        return None if made is None else Answer(made, TYPES[media], limits.items(), who)
+        made = way.make(Wish(path, environ.get("QUERY_STRING", ""), media, base, who, environ))
+        return None if made is None else Answer(made, limits.items(), who)
 
     def refused(
         self, way: Way, path: str, base: str, trace: Trace, limits: dict[str, str]
@@ -184,7 +192,7 @@ class Lane:
         body, headers, problem = self.refusal(way.policy, base)
         body = body.replace(PLACE, path.encode()).replace(NUMBER, trace.request_id.encode())
         made = Made("401 UNAUTHORIZED", headers, body)
-        return Answer(made, PROBLEM_JSON, limits.items(), ANONYMOUS, problem)
+        return Answer(made, limits.items(), ANONYMOUS, problem)
 
     def refusal_at(self, policy: Policy, base: str) -> Refusal:
         """Return what is the same of all such answers."""
@@ -193,7 +201,9 @@ class Lane:
         except UnauthorizedProblem as problem:
             names = {"request_id": NUMBER.decode(), "instance": PLACE.decode()}
             document = problem.document(base=base, service=self.service, **names)
-            return json.dumps(document), list(problem.headers.items()), told(document)["problem"]
+            headers = [*problem.headers.items(), ("Content-Type", PROBLEM_JSON)]
+            kinds = json.dumps(told(document)["problem"]).decode()
+            return json.dumps(document), headers, kinds
         raise LookupError("nobody is refused")
 
     def base_of(self, scheme: str, host: str | None, server: str, port: str) -> str:
@@ -212,19 +222,32 @@ class Lane:
         start_response: StartResponse,
     ) -> Iterable[bytes]:
         """Start the response, count and log it, and return its body."""
-        (status, own, body, query), type, limits, who, problem = answer
+        (status, own, body, query, whole), limits, who, problem = answer
         code, length = int(status[:3]), len(body)
         headers = [("X-Request-Id", trace.request_id), *own]
-        if code != HTTPStatus.NOT_MODIFIED:
-            headers += [("Content-Type", type), ("Content-Length", str(length))]
+        if code not in BODILESS:
+            headers.append(("Content-Length", str(length)))
         headers += limits
         tagged = bool(own) and own[0][0] == "ETag"
-        headers += self.standing[tagged, environ["wsgi.url_scheme"] == "https"]
+        common = self.standing[tagged, environ["wsgi.url_scheme"] == "https"]
+        if whole:
+            there = {name for name, _ in own}
+            common = [pair for pair in common if pair[0] not in there]
+        headers += common
         start_response(status, headers)
         seconds = round(time.monotonic() - began, 6)
-        self.here.metrics.answered("GET", way.route, code, seconds, length)
+        self.here.metrics.answered(way.method, way.route, code, seconds, length)
         ids = who.subject, who.client_id, trace.parent_id
         path = environ["PATH_INFO"]
-        entry = ("GET", path, way.route, query, code, length, seconds, *ids, problem)
+        entry = (way.method, path, way.route, query, code, length, seconds, *ids, problem)
         access.write(lines, trace, access.Entry(*entry))
         return [body]
+
+
+def outcome() -> Response | None:
+    """Answer a request whose resource has run already by what it came to."""
+    found = request.environ.pop(MET, None)
+    if isinstance(found, Exception):
+        raise found
+    answer: Response | None = found
+    return answer

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import lru_cache
-from inspect import getattr_static, isfunction
 from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -26,46 +25,20 @@ from glassware.api.reads import CALLER, Reading, StandIn, reading
 from glassware.api.resource import Resource
 from glassware.api.runtime import Runtime
 from glassware.api.schema import made
+from glassware.api.wishes import CAPACITY, TYPES, Kept, Made, Make, Wish, as_declared, body_of
 from glassware.api.writer import JSON_FORM, within, xml_form
 from glassware.auth import ANONYMOUS, Principal
-from glassware.db import KEPT
 from glassware.media import json, xml
 from glassware.media.text import FORBIDDEN
 from glassware.observe.edge import query_names
 
-#: Readings and queries kept by a resource; beyond that they are made anew.
-CAPACITY = 1_000
 #: A longer query is left to the plain way, so that those kept are bounded in bytes, too.
 MAX_QUERY = 500
 FIELDS = re.compile(r"fields=([A-Za-z0-9_,]+)")
 XML_FORM = xml_form("response")
 
 
-class Wish(NamedTuple):
-    """A request, as far as an answer may differ by it; ``base`` is the URL of the service."""
-
-    path: str
-    query: str
-    media: str
-    base: str
-    who: Principal
-    match: str | None
-
-
-class Made(NamedTuple):
-    """An answer: its status line, its own headers, its body, and the query's names for the log."""
-
-    status: str
-    headers: list[tuple[str, str]]
-    body: bytes
-    query: tuple[str, ...] = ()
-
-
-#: Returns None where the plain way must answer.
-Make = Callable[[Wish], Made | None]
-
-
-def plan(app: Flask, here: Runtime, kind: type[Resource]) -> Make | None:
+def read(app: Flask, here: Runtime, kind: type[Resource]) -> Make | None:
     """Return what answers a GET of the resource in place of its methods; None for nothing."""
     if kind.constant:
         return Constant(app, kind)
@@ -75,16 +48,6 @@ def plan(app: Flask, here: Runtime, kind: type[Resource]) -> Make | None:
         if issubclass(kind, Collection) and as_declared(kind, Collection) and "<" not in kind.path:
             return Page(app, here, kind)
     return None
-
-
-def as_declared(kind: type[Resource], base: type[Resource]) -> bool:
-    """Whether the resource does nothing in a way of its own but for what it must."""
-    return all(
-        getattr_static(kind, name) is value
-        for each in (base, Resource)
-        for name, value in vars(each).items()
-        if isfunction(value) and getattr_static(base, name) is value
-    )
 
 
 class Constant:
@@ -99,31 +62,11 @@ class Constant:
     def __call__(self, wish: Wish) -> Made | None:
         if wish.query:
             return None
-        return Made("200 OK", [], self.as_xml if wish.media == XML else self.as_json)
+        body = self.as_xml if wish.media == XML else self.as_json
+        return Made("200 OK", [TYPES[wish.media]], body)
 
 
-class Readings:
-    """The fast reads of a resource, by scopes and by what is asked for."""
-
-    def __init__(self, app: Flask, here: Runtime, kind: Any) -> None:
-        self.app, self.here, self.kind = app, here, kind
-        self.database = app.extensions[KEPT]
-        self.kept: dict[Any, Any] = {}
-
-    def of(self, key: Any, make: Callable[[], Any]) -> Any:
-        """Return what is kept under the key, made at first need; None where there can be none."""
-        if key not in self.kept:
-            if len(self.kept) >= CAPACITY:
-                self.kept = {}
-            try:
-                with self.app.app_context():
-                    self.kept[key] = make()
-            except Exception:  # whatever a select does of a stand-in, the plain way is open
-                self.kept[key] = None
-        return self.kept[key]
-
-
-class One(Readings):
+class One(Kept):
     """An item under its URL."""
 
     def __call__(self, wish: Wish) -> Made | None:
@@ -143,13 +86,15 @@ class One(Readings):
         version = digest(id, rows[0][found.version])
         tag = f'"{version}-{form_of(wish.media, names, self.here.release, wish.base)}"'
         query = ("fields",) if names else ()
-        if wish.match is not None and parse_etags(wish.match).contains_weak(tag[1:-1]):
+        match = wish.environ.get("HTTP_IF_NONE_MATCH")
+        if match is not None and parse_etags(match).contains_weak(tag[1:-1]):
             return Made("304 NOT MODIFIED", [("ETag", tag)], b"", query)
         if wish.media == XML:
-            body = xml.DECLARATION + found.as_xml(rows, within(XML_FORM, wish.base))[0]
+            document = found.as_xml(rows, within(XML_FORM, wish.base))[0]
         else:
-            body = found.as_json(rows, within(JSON_FORM, wish.base))[0]
-        return Made("200 OK", [("ETag", tag)], body.encode(), query)
+            document = found.as_json(rows, within(JSON_FORM, wish.base))[0]
+        body = body_of(wish.media, document)
+        return Made("200 OK", [("ETag", tag), TYPES[wish.media]], body, query)
 
     def reading(self, scopes: frozenset[str], names: str | None) -> Reading:
         def select(who: Principal) -> Select[Any]:
@@ -170,7 +115,7 @@ class Query(NamedTuple):
     stem: str
 
 
-class Page(Readings):
+class Page(Kept):
     """A page of a listing."""
 
     def __init__(self, app: Flask, here: Runtime, kind: Any) -> None:
@@ -205,7 +150,8 @@ class Page(Readings):
             cursor = cursors.signed([plain(each) for each in found.sort_values(rows[-1])])
             following = f"{wish.base}{wish.path}{query.stem}{cursor}"
         headers = [("Link", f'<{following}>; rel="next"')] if following else []
-        return Made("200 OK", headers, self.body(wish, found, rows, following), names)
+        body = self.body(wish, found, rows, following)
+        return Made("200 OK", [*headers, TYPES[wish.media]], body, names)
 
     def cursors(self, wish: Wish, args: Mapping[str, str]) -> Cursors:
         secret = self.here.config["app.secret_key"]
@@ -215,12 +161,12 @@ class Page(Readings):
         if wish.media == XML:
             items = "".join(found.as_xml(rows, within(XML_FORM, wish.base)))
             url = within(XML_FORM, following or "")
-            text = f"{xml.DECLARATION}<response><items>{items}</items><next>{url}</next></response>"
+            text = f"<response><items>{items}</items><next>{url}</next></response>"
         else:
             items = ",".join(found.as_json(rows, within(JSON_FORM, wish.base)))
             url = JSON_FORM.escape(following) if following else "null"
             text = f'{{"items":[{items}],"next":{url}}}'
-        return text.encode()
+        return body_of(wish.media, text)
 
     def read(self, query: str) -> Query | None:
         """Read a query without its cursor, where the listing is one that can be prepared.

@@ -16,7 +16,7 @@ from flask_marshmallow import Schema
 from sqlalchemy import Select, Uuid, bindparam, inspect
 
 from glassware.api.runtime import Runtime
-from glassware.api.writer import JSON_FORM, Write, Writer, attribute_of, xml_form
+from glassware.api.writer import JSON_FORM, Write, Writer, attribute_of, texts, xml_form
 from glassware.auth import Principal
 from glassware.db.prepared import Prepared, Process, processors
 
@@ -67,17 +67,12 @@ def reading(
     Raises LookupError, or what else ``select`` raises for a caller of whom little is known.
     """
     statement = select(cast("Principal", StandIn(scopes)))
-    model = statement.column_descriptions[0]["entity"]
-    known = {each.key for each in inspect(model).column_attrs}
-    shown = [attribute_of(*pair) for pair in schema.dump_fields.items()]
-    names = list(dict.fromkeys([*shown, VERSION, *sorted_by]))
-    if not known.issuperset(names):
-        raise LookupError("not every field is a column")
-    columns = {name: getattr(model, name) for name in names}
+    columns = shown(statement.column_descriptions[0]["entity"], schema, (VERSION, *sorted_by))
     dialect = here.database.engine.dialect if here.database else None
     if dialect is None:
         raise LookupError("there is no database")
-    writer = Writer(schema, columns, dialect, item_paths(app), lambda each: each.prefix_in(here))
+    writer = Writer(schema, columns, texts(dialect), item_paths(app), here)
+    names = list(columns)
     steps = dict(zip(names, processors(list(columns.values()), dialect), strict=True))
     return Reading(
         Prepared(statement.with_only_columns(*columns.values()), dialect),
@@ -86,6 +81,18 @@ def reading(
         names.index(VERSION),
         [(names.index(name), steps[name]) for name in sorted_by],
     )
+
+
+def shown(model: type[Any], schema: Schema, more: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the columns that the schema shows, and some more, by their attributes.
+
+    Raises LookupError where it shows something else.
+    """
+    known = {each.key for each in inspect(model).column_attrs}
+    names = dict.fromkeys([*(attribute_of(*pair) for pair in schema.dump_fields.items()), *more])
+    if not known.issuperset(names):
+        raise LookupError("not every field is a column")
+    return {name: getattr(model, name) for name in names}
 
 
 def item_paths(app: Flask) -> Mapping[str, str]:

@@ -1,7 +1,7 @@
 """Requests that read or write one plain row: without the session's transaction and its bookkeeping.
 
 ``select``, ``create`` and ``change`` of a resource are asked as ever, and the session is there for
-them. What they leave in it is one row to write, in most requests; that row is then written by one
+them. What they leave to it is one row to write, in most requests; that row is then written by one
 statement. Where it is anything else, or they asked the database themselves, the session does it.
 """
 
@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from flask import request
-from sqlalchemy import bindparam, inspect
+from sqlalchemy import bindparam
 
-from glassware.api.idempotency import HEADER
 from glassware.api.reads import CALLER, StandIn
 from glassware.auth import Principal
 from glassware.db import Database, single
@@ -33,9 +31,6 @@ class Singles:
 
         Returns None where this is not the way to find it.
         """
-        session = self.database.session()
-        if not single.is_untouched(session):
-            return None
         key = type(resource), who.scopes
         if key not in self.finders:
             if len(self.finders) >= CAPACITY:
@@ -44,9 +39,8 @@ class Singles:
         found = self.finders[key]
         if found is None:
             return None
-        shape, prepared = found
-        rows = self.database.kept.fetch(prepared, {CALLER: who.user_id, "id": id})
-        return (shape.attached(session, rows[0]) if rows else None,)
+        items = self.database.read(*found, {CALLER: who.user_id, "id": id})
+        return None if items is None else (*items, None)[:1]
 
     def finder(self, resource: Any, scopes: frozenset[str]) -> tuple[single.Shape, Prepared] | None:
         try:
@@ -63,23 +57,28 @@ class Singles:
 
         The item then has all of its values, and is no longer the session's.
         """
-        session = self.database.session()
-        if single.PENDING in session.info and single.is_untouched(session):
-            return True
-        item = None if HEADER in request.headers else single.lone(session)
-        shape = None if item is None else self.database.shapes.of(type(item))
-        if shape is None or not shape.is_plain:
+        session, waiting = self.database.session, self.database.session.waiting()
+        if waiting.made or session.watched():
             return False
-        known = inspect(item).persistent
-        change = shape.update(item) if known else shape.insert(item)
-        session.expunge(item)
-        session.info[single.PENDING] = change
+        touched = waiting.touched()
+        if len(touched) != 1 or waiting.change:
+            return not touched
+        (item,) = touched
+        shape = self.database.shapes.of(type(item))
+        if shape is None or not shape.is_plain or not single.is_literal(item):
+            return False
+        if waiting.gone:
+            waiting.change = shape.delete(item)
+        else:
+            waiting.change = shape.insert(item) if waiting.new else shape.update(item)
+        waiting.drop(item)
         return True
 
     def commit(self) -> None:
         """Write what waits, and commit what else the session has done."""
-        session = self.database.session()
-        change = session.info.pop(single.PENDING, None)
+        session, waiting = self.database.session, self.database.session.waiting()
+        change, waiting.change = waiting.change, None
         if change is not None:
             single.write(self.database.kept, change)
-        session.commit()
+        if waiting.made or waiting.touched() or session.watched():
+            session.commit()

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from flask_marshmallow import Schema
 from marshmallow import fields
-from sqlalchemy import Dialect, String, Uuid
+from sqlalchemy import Dialect, String, Text, Uuid
 
+from glassware.api.runtime import Runtime
 from glassware.api.schema import Instant, Link, Relation
 from glassware.db import Instant as InstantColumn
 from glassware.media import json
@@ -40,6 +41,8 @@ TEXT_OF: Mapping[type[Any], type[Any]] = {
 }
 NUMBERS = {fields.Integer: "{int(@)}", fields.Boolean: "{T if @ else F}"}
 TEXTS = (fields.String, fields.Email, fields.Url)
+#: Their columns; a subclass may give something else.
+STRINGS = (String, Text)
 
 
 class Form(NamedTuple):
@@ -70,6 +73,11 @@ JSON_FORM = Form(
 )
 
 
+def texts(dialect: Dialect) -> Mapping[type[Any], str]:
+    """Return the texts of values as the driver of the dialect gives them."""
+    return OF_SQLITE if dialect.name == "sqlite" else OF_OBJECTS
+
+
 def within(form: Form, text: str) -> str:
     """Return the text as it stands inside of another."""
     escaped = form.escape(text)
@@ -79,24 +87,23 @@ def within(form: Form, text: str) -> str:
 class Writer:
     """Writes the documents of a schema of rows that have the ``columns``.
 
-    ``paths`` maps the endpoint of an item to the part of its path before the id; ``prefix_of``
-    says where a relation leads. Raises LookupError for a schema that is not that simple.
+    ``texts`` are those of the values as they come; ``paths`` maps the endpoint of an item to the
+    part of its path before the id. Raises LookupError for a schema that is not that simple.
     """
 
     def __init__(
         self,
         schema: Schema,
         columns: Mapping[str, Any],
-        dialect: Dialect,
+        texts: Mapping[type[Any], str],
         paths: Mapping[str, str],
-        prefix_of: Callable[[Relation], str],
+        here: Runtime,
     ) -> None:
         if any(schema._hooks.values()):
             raise LookupError("it has hooks")
-        self.schema, self.columns, self.dialect = schema, columns, dialect
-        self.paths, self.prefix_of = paths, prefix_of
+        self.schema, self.columns, self.texts = schema, columns, texts
+        self.paths, self.here = paths, here
         self.places = {name: f"c{number}" for number, name in enumerate(columns)}
-        self.texts = OF_SQLITE if dialect.name == "sqlite" else OF_OBJECTS
 
     def compiled(self, form: Form) -> Write:
         """Return the function of rows, which are tuples of the columns in their order."""
@@ -130,7 +137,7 @@ class Writer:
             return f"{{Q}}{base}{{{before}}}{self.texts[type(stored)]}{{Q}}"
         if kind in NUMBERS:
             return NUMBERS[kind]
-        if kind in TEXTS and isinstance(stored, String) and not self.processed(stored):
+        if kind in TEXTS and type(stored) in STRINGS:
             return "{esc(@)}"
         raise LookupError(f"{kind.__name__} of {stored!r}")
 
@@ -138,10 +145,7 @@ class Writer:
         """Return what stands before the value in its text."""
         if isinstance(field, Link):
             return self.paths[field.endpoint]
-        return self.prefix_of(field) if isinstance(field, Relation) else ""
-
-    def processed(self, stored: Any) -> bool:
-        return stored.result_processor(self.dialect, None) is not None
+        return field.prefix_in(self.here) if isinstance(field, Relation) else ""
 
 
 def attribute_of(name: str, field: Any) -> str:

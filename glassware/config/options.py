@@ -288,7 +288,7 @@ FAST = (
         "fast.writes",
         bool,
         True,
-        "Write one plain row by one statement that is built once, in place of a flush.",
+        "Answer plain writes before Flask, by loaders and statements that are built once.",
     ),
 )
 

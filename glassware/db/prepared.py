@@ -27,20 +27,20 @@ class Prepared:
         if compiled.post_compile_params:
             raise ValueError("its SQL depends on the values")
         self.sql = compiled.string
-        self.order = compiled.positiontup
+        self.by_name = compiled.positiontup is None
         self.defaults = dict(compiled.params)
-        self.steps: dict[str, Process] = {}
-        for bind, name in compiled.bind_names.items():
-            step = bind.type.dialect_impl(dialect).bind_processor(dialect)
-            if step is not None:
-                self.steps[name] = step
+        steps = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect)
+            for bind, name in compiled.bind_names.items()
+        }
+        self.steps = [(name, steps[name]) for name in compiled.positiontup or steps]
 
     def parameters(self, values: Mapping[str, Any]) -> Any:
         """Return the values as the driver takes them, in order or by name."""
         given = {**self.defaults, **values}
-        for name, step in self.steps.items():
-            given[name] = step(given[name])
-        return given if self.order is None else [given[name] for name in self.order]
+        if self.by_name:
+            return {name: step(given[name]) if step else given[name] for name, step in self.steps}
+        return [step(given[name]) if step else given[name] for name, step in self.steps]
 
 
 class Kept:

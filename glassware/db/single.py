@@ -1,8 +1,8 @@
 """One row read or written by one statement, where that is all that a request does.
 
-The session is still the one that the service's code sees: what is read here is attached to it, and
-what that code then adds or changes is looked for in it. Whatever is more than one plain row is left
-to the session.
+What is read here waits for the session that the service's code may ask for, and what that code then
+adds or changes is looked for among what waits. Whatever is more than one plain row is left to the
+session.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ClauseElement, Dialect, Select, bindparam, event, inspect
-from sqlalchemy.orm import Session, make_transient_to_detached
+from sqlalchemy import ClauseElement, Dialect, Select, bindparam, inspect
+from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.exc import StaleDataError
 
 from glassware.db.prepared import Kept, Prepared, processors
 
-#: What a session notes of itself: that it has a transaction, and what is to be written at its end.
-BEGUN, PENDING = "glassware.begun", "glassware.pending"
-MAPPER_EVENTS = ("before_insert", "after_insert", "before_update", "after_update")
-SESSION_EVENTS = ("before_flush", "after_flush", "after_flush_postexec", "before_commit")
+MAPPER_EVENTS = tuple(
+    f"{when}_{what}" for when in ("before", "after") for what in ("insert", "update", "delete")
+)
 VERSION, OLD = "version", "old_"
 
 
@@ -45,27 +44,31 @@ class Shape:
         self.keys = [each.key for each in self.mapper.column_attrs]
         self.primary = [each.key for each in self.mapper.primary_key]
         self.steps = processors(self.table.columns, dialect)
+        self.defaults = [(each.key, each.default) for each in self.table.columns]
+        self.turns = [(each.key, each.onupdate) for each in self.table.columns if each.onupdate]
         self.updates: dict[frozenset[str], Prepared] = {}
         self.finds: dict[tuple[str, ...], Prepared] = {}
         self.inserts = Prepared(self.table.insert().inline(), dialect)
+        if self.is_plain:
+            self.deletes = Prepared(self.table.delete().where(*self.same()), dialect)
 
     def select(self, statement: Select[Any]) -> Prepared:
         """Return the statement of all columns in place of the entities of this one."""
         return Prepared(statement.with_only_columns(*self.table.columns), self.dialect)
 
-    def attached(self, session: Session, row: Sequence[Any]) -> Any:
-        """Return an item of the session, of a row as the driver gives it."""
+    def item(self, row: Sequence[Any], known: Sequence[Any] = ()) -> Any:
+        """Return an item of a row as the driver gives it, or the known one that it is."""
         values = {
             key: step(value) if step else value
             for key, step, value in zip(self.keys, self.steps, row, strict=True)
         }
         identity = self.mapper.identity_key_from_primary_key([values[key] for key in self.primary])
-        if (known := session.identity_map.get(identity)) is not None:
-            return known
+        for each in known:
+            if inspect(each).key == identity:
+                return each
         item: Any = self.mapper.class_manager.new_instance()
         vars(item).update(values)
         make_transient_to_detached(item)
-        session.add(item)
         return item
 
     def finding(self, keys: tuple[str, ...]) -> Prepared:
@@ -78,9 +81,9 @@ class Shape:
     def insert(self, item: Any) -> Change:
         """Give the item all of its values; return what writes them."""
         given = vars(item)
-        for column in self.table.columns:
-            if column.key not in given:
-                given[column.key] = 1 if column.key == VERSION else value_of(column.default)
+        for key, default in self.defaults:
+            if key not in given:
+                given[key] = 1 if key == VERSION else value_of(default)
         return Change(self.inserts, {key: given[key] for key in self.keys})
 
     def update(self, item: Any) -> Change | None:
@@ -89,24 +92,31 @@ class Shape:
         changed = {key: given[key] for key, old in before.items() if old != given[key]}
         if not changed:
             return None
-        for column in self.table.columns:
-            if column.onupdate is not None and column.key not in changed:
-                changed[column.key] = value_of(column.onupdate)
+        for key, default in self.turns:
+            if key not in changed:
+                changed[key] = value_of(default)
         old = {f"{OLD}id": given["id"], f"{OLD}{VERSION}": given[VERSION]}
         changed[VERSION] = given[VERSION] + 1
         given.update(changed)
         return Change(self.updating(frozenset(changed)), {**changed, **old})
 
+    def delete(self, item: Any) -> Change:
+        """Return what deletes the item, if it is still the one that was read."""
+        old = {f"{OLD}id": vars(item)["id"], f"{OLD}{VERSION}": vars(item)[VERSION]}
+        return Change(self.deletes, old)
+
     def updating(self, keys: frozenset[str]) -> Prepared:
         """Return the statement that writes these columns of the row, if it is still the one."""
         if keys not in self.updates:
-            columns = self.table.c
-            same = [columns[name] == bindparam(f"{OLD}{name}") for name in ("id", VERSION)]
             values: dict[str, Any] = {key: bindparam(key) for key in sorted(keys)}
             self.updates[keys] = Prepared(
-                self.table.update().where(*same).values(values), self.dialect
+                self.table.update().where(*self.same()).values(values), self.dialect
             )
         return self.updates[keys]
+
+    def same(self) -> list[Any]:
+        """Return the conditions that a row is still the one that was read."""
+        return [self.table.c[name] == bindparam(f"{OLD}{name}") for name in ("id", VERSION)]
 
 
 class Shapes:
@@ -165,28 +175,9 @@ def is_known(column: Any) -> bool:
     return known and not counted and all(each is None for each in servers)
 
 
-def watch(session: Any) -> None:
-    """Let each session of the factory note that it has begun a transaction."""
-
-    @event.listens_for(session, "after_begin")
-    def note(begun: Session, *_: Any) -> None:
-        begun.info[BEGUN] = True
-
-
-def is_untouched(session: Session) -> bool:
-    """Whether the session holds nothing that another connection would not see."""
-    return not (session.info.get(BEGUN) or session.new or session.dirty or session.deleted)
-
-
-def lone(session: Session) -> Any:
-    """Return the one plain item that the session would write; None where it would do otherwise."""
-    listening = any(list(getattr(session.dispatch, name)) for name in SESSION_EVENTS)
-    if session.info.get(BEGUN) or session.deleted or listening:
-        return None
-    items = [*session.new, *session.dirty]
-    if len(items) != 1 or any(isinstance(each, ClauseElement) for each in vars(items[0]).values()):
-        return None
-    return items[0]
+def is_literal(item: Any) -> bool:
+    """Whether no value of the item is an expression, which the database works out."""
+    return not any(isinstance(each, ClauseElement) for each in vars(item).values())
 
 
 def write(kept: Kept, change: Change) -> None:

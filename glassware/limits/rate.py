@@ -13,7 +13,15 @@ from flask import Flask, Response, request
 from glassware.auth.network import network_of
 from glassware.auth.principal import Principal
 from glassware.config import Config, ConfigError
-from glassware.limits.windows import Counts, Limit, MemoryWindows, Windows, used, wait
+from glassware.limits.windows import (
+    Counts,
+    Limit,
+    MemoryWindows,
+    StoredWindows,
+    Windows,
+    used,
+    wait,
+)
 from glassware.observe.logging import event
 from glassware.observe.metrics import Metrics
 from glassware.problems import TooManyRequestsProblem
@@ -80,8 +88,7 @@ class Limiter:
             self.failures.inc()
             return None
         try:
-            let_in = windows.acquire_sliding_window_entry(key, *limit)
-            return let_in, Counts(*windows.get_sliding_window(key, limit.seconds))
+            return windows.take(key, limit)
         except Exception as error:  # whatever the store does, the service goes on
             self._asleep_until = time.monotonic() + PAUSE
             self.failures.inc()
@@ -140,4 +147,4 @@ def storage(url: str) -> Windows | None:
         socket_connect_timeout=PATIENCE,
         retry=cast("str", Retry(NoBackoff(), 0)),  # its hints know no such option
     )
-    return cast("Windows", found)
+    return StoredWindows(found)

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 UNITS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 LIMIT = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")
@@ -48,15 +48,21 @@ class Counts(NamedTuple):
 
 
 class Windows(Protocol):
-    """Keeps the counts by caller. This is the interface of the storages of ``limits``."""
+    """Keeps the counts by caller."""
 
-    def acquire_sliding_window_entry(
-        self, key: str, limit: int, expiry: int, amount: int = 1
-    ) -> bool:
-        """Count a request, unless it is one too many; then return False."""
+    def take(self, key: str, limit: Limit) -> tuple[bool, Counts]:
+        """Count a request, unless it is one too many; return whether it was, and the counts."""
 
-    def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """Return the ``Counts``."""
+
+class StoredWindows:
+    """Counts in a storage of ``limits``, which is asked twice."""
+
+    def __init__(self, storage: Any) -> None:
+        self.storage = storage
+
+    def take(self, key: str, limit: Limit) -> tuple[bool, Counts]:
+        let_in = self.storage.acquire_sliding_window_entry(key, *limit)
+        return let_in, Counts(*self.storage.get_sliding_window(key, limit.seconds))
 
 
 class MemoryWindows:
@@ -73,22 +79,17 @@ class MemoryWindows:
         self._lock = threading.Lock()
         self._held: dict[str, tuple[int, int, int]] = {}  # number of the window, before, now
 
-    def acquire_sliding_window_entry(
-        self, key: str, limit: int, expiry: int, amount: int = 1
-    ) -> bool:
+    def take(self, key: str, limit: Limit) -> tuple[bool, Counts]:
+        most, seconds = limit
         with self._lock:
             moment = self.clock()
-            counts = self._counts(key, expiry, moment)
-            if used(counts, expiry) + amount > limit:
-                return False
+            counts = before, left, now, now_left = self._counts(key, seconds, moment)
+            if used(counts, seconds) >= most:
+                return False, counts
             if key not in self._held and len(self._held) >= self.capacity:
                 del self._held[next(iter(self._held))]
-            self._held[key] = int(moment // expiry), counts.before, counts.now + amount
-            return True
-
-    def get_sliding_window(self, key: str, expiry: int) -> Counts:
-        with self._lock:
-            return self._counts(key, expiry, self.clock())
+            self._held[key] = int(moment // seconds), before, now + 1
+            return True, Counts(before, left, now + 1, now_left)
 
     def _counts(self, key: str, expiry: int, moment: float) -> Counts:
         number, into = divmod(moment, expiry)

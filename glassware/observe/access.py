@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from json import dumps as listed
-from typing import Any, NamedTuple
+from json import loads
+from typing import NamedTuple
 
 from glassware.observe.context import Trace, bind
 from glassware.observe.logging import event, sole, stamp
 
 
 class Entry(NamedTuple):
-    """What the line says, besides when and by which trace; ``""`` and ``()`` are left out."""
+    """What the line says, besides when and by which trace; ``""`` and ``()`` are left out.
+
+    ``problem`` is JSON, and written as it is.
+    """
 
     method: str
     path: str
@@ -24,7 +28,7 @@ class Entry(NamedTuple):
     subject: str
     client: str
     parent_id: str
-    problem: tuple[dict[str, Any], ...] = ()
+    problem: str = ""
 
 
 def write(logger: logging.Logger, trace: Trace, entry: Entry) -> None:
@@ -38,6 +42,8 @@ def write(logger: logging.Logger, trace: Trace, entry: Entry) -> None:
     chosen = f"{entry.path} {trace.request_id} {entry.subject} {entry.client}"
     if handler is None or not handler.formatter.scrubber.is_plain(chosen):
         fields = {name: value for name, value in entry._asdict().items() if value not in ("", ())}
+        if entry.problem:
+            fields["problem"] = loads(entry.problem)
         with bind(trace):
             event(logger, "request", **fields)
     else:
@@ -52,7 +58,7 @@ def line(logger: str, trace: Trace, entry: Entry) -> str:
     if parent:
         told += f', "parent_id": "{parent}"'
     if problem:
-        told += f', "problem": {listed(problem)}'
+        told += f', "problem": {problem}'
     return (
         f'{{"ts": "{stamp(time.time())}", "level": "INFO", "logger": "{logger}",'
         f' "event": "request", "service": "{trace.service}", "request_id": "{trace.request_id}",'

@@ -26,6 +26,8 @@ ROUTE = "glassware.route"
 PROBLEM = "glassware.problem"
 #: Where the app notes that its body is made already, so that nothing is left to happen in it.
 MADE = "glassware.made"
+#: Where the trace stands, and the moment, of a request that has begun already.
+BEGUN = "glassware.begun"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -53,13 +55,8 @@ class Edge:
         self.metrics = metrics or Metrics()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        trace = Trace.incoming(
-            environ.get("HTTP_X_REQUEST_ID"),
-            environ.get("HTTP_TRACEPARENT"),
-            self.service,
-            environ.get("HTTP_X_REQUEST_TIMEOUT"),
-        )
-        exchange = Exchange(environ, trace, self.logger, self.clock, self.metrics)
+        trace, began = environ.get(BEGUN) or (incoming(environ, self.service), self.clock())
+        exchange = Exchange(environ, trace, began, self.logger, self.clock, self.metrics)
         with bind(trace):
             try:
                 body = self.app(environ, exchange.starting(start_response))
@@ -71,6 +68,16 @@ class Edge:
                 raise
 
 
+def incoming(environ: WSGIEnvironment, service: str) -> Trace:
+    """Return the trace of a request to the service."""
+    return Trace.incoming(
+        environ.get("HTTP_X_REQUEST_ID"),
+        environ.get("HTTP_TRACEPARENT"),
+        service,
+        environ.get("HTTP_X_REQUEST_TIMEOUT"),
+    )
+
+
 class Exchange:
     """What is known of one request and its response."""
 
@@ -78,15 +85,16 @@ class Exchange:
         self,
         environ: WSGIEnvironment,
         trace: Trace,
+        began: float,
         logger: logging.Logger,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self.environ = environ
         self.trace = trace
+        self.began = began
         self.logger = logger
         self.clock = clock
-        self.began = clock()
         self.metrics = metrics
         self.metrics.in_progress.inc()
         self.status: int | None = None

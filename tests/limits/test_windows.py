@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.limits.rate import storage
-from glassware.limits.windows import Counts, Limit, MemoryWindows, used, wait
+from glassware.limits.windows import Limit, MemoryWindows, used, wait
 from tests.servers import Redis
 
 SECONDS = 10
@@ -45,11 +45,10 @@ def test_it_counts_as_a_ledger_of_all_requests_does(steps: list[float], limit: i
     windows = MemoryWindows(clock)
     for step in steps:
         clock.now += step
-        let_in = windows.acquire_sliding_window_entry("a", limit, SECONDS)
+        let_in, counts = windows.take("a", Limit(limit, SECONDS))
         assert let_in == (ledger.used(clock.now) < limit)
         if let_in:
             ledger.moments.append(clock.now)
-        counts = windows.get_sliding_window("a", SECONDS)
         assert used(counts, SECONDS) == ledger.used(clock.now) <= limit
 
 
@@ -57,27 +56,23 @@ def test_it_counts_as_a_ledger_of_all_requests_does(steps: list[float], limit: i
 @given(steps=STEPS, limit=st.integers(1, 8))
 def test_who_waits_as_told_is_let_in_and_not_much_sooner(steps: list[float], limit: int) -> None:
     clock = Clock()
-    windows = MemoryWindows(clock)
+    windows, bound = MemoryWindows(clock), Limit(limit, SECONDS)
     for step in steps:
         clock.now += step
-        if windows.acquire_sliding_window_entry("a", limit, SECONDS):
+        let_in, counts = windows.take("a", bound)
+        if let_in:
             continue
-        told = wait(windows.get_sliding_window("a", SECONDS), Limit(limit, SECONDS))
+        told = wait(counts, bound)
         began = clock.now
         clock.now = began + max(0.0, told - 0.001)
-        assert told < 0.001 or not windows.acquire_sliding_window_entry("a", limit, SECONDS)
+        assert told < 0.001 or not windows.take("a", bound)[0]
         clock.now = began + told + 0.001
-        assert windows.acquire_sliding_window_entry("a", limit, SECONDS)
+        assert windows.take("a", bound)[0]
 
 
 def test_callers_and_limits_do_not_count_for_each_other() -> None:
     windows = MemoryWindows(Clock())
-    assert [windows.acquire_sliding_window_entry(who, 1, 1) for who in "abab"] == [
-        True,
-        True,
-        False,
-        False,
-    ]
+    assert [windows.take(who, Limit(1, 1))[0] for who in "abab"] == [True, True, False, False]
 
 
 class Yielding(str):
@@ -93,7 +88,7 @@ def test_of_many_threads_as_many_are_let_in_as_the_limit_says() -> None:
 
     def ask() -> None:
         for _ in range(50):
-            if windows.acquire_sliding_window_entry(Yielding("a"), 100, 60):
+            if windows.take(Yielding("a"), Limit(100, 60))[0]:
                 let_in.append(1)
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
@@ -107,24 +102,25 @@ def test_of_many_threads_as_many_are_let_in_as_the_limit_says() -> None:
 def test_however_many_callers_there_are_the_memory_is_bounded() -> None:
     windows = MemoryWindows(Clock(), capacity=100)
     for number in range(1_000):
-        assert windows.acquire_sliding_window_entry(str(number), 1, 60)
+        assert windows.take(str(number), Limit(1, 60))[0]
     assert len(windows._held) == 100
-    assert not windows.acquire_sliding_window_entry("999", 1, 60)
-    assert windows.acquire_sliding_window_entry("0", 1, 60)
+    assert not windows.take("999", Limit(1, 60))[0]
+    assert windows.take("0", Limit(1, 60))[0]
 
 
 def test_a_redis_lets_in_as_many_and_whoever_waits_as_told(redis: Redis) -> None:
     shared, limit = storage(redis.url), Limit(4, 1)
     assert shared is not None
-    asked = [shared.acquire_sliding_window_entry("wait", *limit) for _ in range(6)]
-    assert asked == [True] * 4 + [False] * 2
-    told = wait(Counts(*shared.get_sliding_window("wait", 1)), limit)
+    asked = [shared.take("wait", limit) for _ in range(6)]
+    assert [let_in for let_in, _ in asked] == [True] * 4 + [False] * 2
+    told = wait(asked[-1][1], limit)
     assert 0.5 < told <= 1
     time.sleep(told - 0.2)
-    assert not shared.acquire_sliding_window_entry("wait", *limit)
+    assert not shared.take("wait", limit)[0]
     time.sleep(0.22)
-    assert shared.acquire_sliding_window_entry("wait", *limit)
-    assert used(Counts(*shared.get_sliding_window("wait", 1)), 1) == 4
+    let_in, counts = shared.take("wait", limit)
+    assert let_in
+    assert used(counts, 1) == 4
 
 
 @pytest.mark.parametrize(
