@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from glassware_archives.domain.deflate import (
@@ -16,6 +17,7 @@ from glassware_archives.domain.deflate import (
 )
 from glassware_archives.domain.entries import Entry
 from glassware_archives.domain.outlet import Outlet
+from glassware_archives.domain.spool import BLOCK, Spool
 from glassware_archives.domain.workers import Workers
 from glassware_archives.domain.zip import headers, seal
 from glassware_archives.domain.zip.headers import Head, Sizes
@@ -34,7 +36,8 @@ class Zip:
         self._passphrase = passphrase
         self._line = workers.line()
         self._out = Outlet()
-        self._directory = bytearray()
+        self._records = bytearray()
+        self._directory = Spool()
         self._entries = 0
         self._open: _Streamed | None = None
 
@@ -81,10 +84,9 @@ class Zip:
     def finish(self) -> None:
         """Write what comes after the last entry."""
         self._line.finish()
-        ending = headers.ending(self._entries, len(self._directory), self._out.total)
-        for start in range(0, len(self._directory), self.block):
-            self._out.put(bytes(self._directory[start : start + self.block]))
-        self._out.put(ending)
+        length = self._directory.size + len(self._records)
+        self._records += headers.ending(self._entries, length, self._out.total)
+        self._put_aside()
 
     def drain(self) -> Iterable[bytes]:
         """Return what was made since, once it is worth it."""
@@ -92,11 +94,12 @@ class Zip:
 
     def rest(self) -> Iterable[bytes]:
         """Return all that was made since."""
-        return self._out.rest()
+        return chain(self._out.rest(), self._directory.drain())
 
     def close(self) -> None:
         """Drop what is unfinished."""
         self._line.close()
+        self._directory.close()
 
     def _whole(self, head: Head, result: tuple[Sizes, bytes, int, bytes]) -> None:
         sizes, extra, flags, content = result
@@ -119,8 +122,16 @@ class Zip:
 
     def _note(self, head: Head, sizes: Sizes, extra: bytes, offset: int | None = None) -> None:
         place = self._out.total if offset is None else offset
-        self._directory += headers.central(head, sizes, place, extra)
+        self._records += headers.central(head, sizes, place, extra)
         self._entries += 1
+        if len(self._records) >= BLOCK:
+            self._put_aside()
+
+    def _put_aside(self) -> None:
+        """Move records of the directory to where they may leave memory."""
+        for start in range(0, len(self._records), BLOCK):
+            self._directory.write(bytes(self._records[start : start + BLOCK]))
+        self._records.clear()
 
 
 def packed(level: Level, passphrase: str | None, content: bytes) -> tuple[Sizes, bytes, int, bytes]:
