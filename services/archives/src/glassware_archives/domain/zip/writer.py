@@ -24,6 +24,12 @@ from glassware_archives.domain.zip.headers import Head, Sizes
 
 # A thread is not worth its hand-over below.
 _SMALL = 16 * 1024
+#: What an entry that waits takes besides its content.
+_EACH = 256
+
+
+#: A whole entry's sizes, extra field, flags and bytes.
+Whole = tuple[Sizes, bytes, int, bytes]
 
 
 class Zip:
@@ -39,6 +45,9 @@ class Zip:
         self._records = bytearray()
         self._directory = Spool()
         self._entries = 0
+        self._heads: list[Head] = []
+        self._contents: list[bytes] = []
+        self._gathered, self._gather = 0, BLOCK if self._level.library and workers.pool else 0
         self._open: _Streamed | None = None
 
     def add(self, entry: Entry, content: bytes) -> None:
@@ -46,17 +55,30 @@ class Zip:
         head = headers.head(entry)
         passphrase = self._passphrase if entry.kind == "file" else None
         if passphrase is None and (len(content) <= _SMALL or self._level.library is None):
-            made = packed(self._level, None, content)
-            if self._line.idle:
-                self._whole(head, made)
-            else:
-                self._line.put(partial(self._whole, head), made)
+            self._heads.append(head)
+            self._contents.append(content)
+            self._gathered += len(content) + _EACH
+            if self._gathered >= self._gather:
+                self._flush()
         else:
+            self._flush()
             then = partial(self._whole, head)
             self._line.work(then, packed, self._level, passphrase, content)
 
+    def _flush(self) -> None:
+        """Have the small entries compressed that were gathered."""
+        heads, contents = self._heads, self._contents
+        self._heads, self._contents, self._gathered = [], [], 0
+        if contents:
+            self._line.work(partial(self._wholes, heads), all_packed, self._level, contents)
+
+    def _wholes(self, heads: list[Head], results: list[Whole]) -> None:
+        for head, result in zip(heads, results, strict=True):
+            self._whole(head, result)
+
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry whose content follows in ``write``; its size is what is known of it."""
+        self._flush()
         self._open = _Streamed(headers.head(entry), size or 0, self._passphrase)
         self._line.put(self._streamed, self._open)
         self._deflating = Deflating(self._level, self._line, partial(self._piece, self._open))
@@ -83,6 +105,7 @@ class Zip:
 
     def finish(self) -> None:
         """Write what comes after the last entry."""
+        self._flush()
         self._line.finish()
         length = self._directory.size + len(self._records)
         self._records += headers.ending(self._entries, length, self._out.total)
@@ -101,7 +124,7 @@ class Zip:
         self._line.close()
         self._directory.close()
 
-    def _whole(self, head: Head, result: tuple[Sizes, bytes, int, bytes]) -> None:
+    def _whole(self, head: Head, result: Whole) -> None:
         sizes, extra, flags, content = result
         if flags:
             head = head._replace(flags=head.flags | flags)
@@ -134,7 +157,11 @@ class Zip:
         self._records.clear()
 
 
-def packed(level: Level, passphrase: str | None, content: bytes) -> tuple[Sizes, bytes, int, bytes]:
+def all_packed(level: Level, contents: list[bytes]) -> list[Whole]:
+    return [packed(level, None, content) for content in contents]
+
+
+def packed(level: Level, passphrase: str | None, content: bytes) -> Whole:
     """Return a whole entry's sizes, extra field, flags and bytes."""
     method, data = deflated(level, content)
     if passphrase is None:
