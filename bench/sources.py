@@ -1,8 +1,9 @@
 """Many slow sources in one archive: fetched ahead of their turn, and one after the other.
 
-    make bench-sources
+    python -m bench.sources
 
-prints seconds and bytes of memory, medians of five runs of each, taken in turns.
+prints seconds and the peak of memory, medians of five runs of each, taken in turns; so does
+``make bench PART=archives`` at its end.
 """
 
 from __future__ import annotations
@@ -82,6 +83,16 @@ def measure(runs: int = RUNS) -> dict[str, float]:
     return {"ahead": fast, "one after the other": slow, "times": slow / fast, "MiB": peak}
 
 
+def main(runs: int = RUNS) -> dict[str, float]:
+    """Measure and print."""
+    found = measure(runs)
+    sys.stdout.write(
+        f"\n{SOURCES} sources of {SIZE // 1024} KiB at {LATENCY * 1000:.0f} ms: seconds\n"
+    )
+    for name, value in found.items():
+        sys.stdout.write(f"  {name:24} {value:8.2f}\n")
+    return found
+
+
 if __name__ == "__main__":
-    for name, value in measure().items():
-        sys.stdout.write(f"{name:24} {value:8.2f}\n")
+    main()

@@ -84,7 +84,7 @@ class Rules:
             raise BlockedAddressProblem("The address is not a URL.") from error
         if fault := self._fault(url):
             raise BlockedAddressProblem(f"The address {fault}.")
-        return url.copy_with(fragment=None)
+        return url.copy_with(fragment=None) if url.fragment else url
 
     def _fault(self, url: httpx2.URL) -> str:
         scheme, host, port = origin(url)

@@ -14,6 +14,7 @@ from glassware.api import runtime
 from glassware.auth import Principal
 from glassware.client import Acting
 from glassware.observe.context import Trace
+from glassware.problems import Problem
 
 #: Returns the path of the resource that it made, if it made one.
 Function = Callable[..., str | None]
@@ -98,6 +99,8 @@ class Run:
         self.total: int | None = None
         self.steps: int | None = None
         self.steps_total: int | None = None
+        #: What went wrong where the job is done all the same, if not with all of it.
+        self.problem: Problem | None = None
 
     @property
     def token(self) -> str:

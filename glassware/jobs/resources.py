@@ -36,7 +36,7 @@ class MadeURL(fields.String):
 
 
 class ProblemSchema(Schema):
-    """Why a job failed (RFC 9457)."""
+    """Why a job failed, or what is missing from what it made (RFC 9457)."""
 
     type = fields.String()
     title = fields.String()

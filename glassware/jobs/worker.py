@@ -139,7 +139,8 @@ class Worker:
             return self.fail(run, InternalProblem())
         finally:
             self.runs.discard(run)
-        return "done" if self.queue.settle(run, DONE, result=result) else "lost"
+        missing = run.problem and told(run.problem, run)
+        return "done" if self.queue.settle(run, DONE, result=result, problem=missing) else "lost"
 
     def fail(self, run: Run, problem: Problem) -> str:
         """Have it tried again where that may help, else end it."""

@@ -256,6 +256,11 @@ def _(ward: Ward) -> None:
     ward.settings["siblings.tasks"] = f"http://127.0.0.1:{free_ports(['nobody'])['nobody']}"
 
 
+@shows("the_broker_cannot_be_reached", archives)
+def _(ward: Ward) -> None:
+    ward.settings["jobs.broker"] = f"redis://127.0.0.1:{free_ports(['nobody'])['nobody']}/0"
+
+
 @shows("a_neighbour_is_not_ready")
 def _(ward: Ward) -> None:
     ward.settings["siblings.auth"] = "https://elsewhere.example"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 
 import httpx2
@@ -21,6 +25,7 @@ from tests.e2e import worlds
 from tests.e2e.sources import source
 
 pytestmark = pytest.mark.processes
+MIB = 1024**2
 
 
 @pytest.fixture
@@ -173,3 +178,39 @@ def test_the_tour_holds() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
     assert "every answer as it must be" in done.stdout
+
+
+@pytest.mark.parametrize("count", [400, pytest.param(10_000, marks=pytest.mark.large)])
+def test_downloads_that_are_broken_off_leave_no_memory(suite: worlds.Processes, count: int) -> None:
+    ann = suite.person()
+    process = suite.suite.running["archives"]
+    host = suite.url("archives").removeprefix("http://")
+    headers = {**ann.headers, "Content-Type": "application/json"}
+    with source(suite.file_port) as files:
+
+        def leave(number: int) -> None:
+            format = ("zip", "tar", "tar.gz", "tar.zst", "tar.xz")[number % 5]
+            entries = [{"name": f"{n}", "url": f"{files.url}/blocks/40"} for n in range(3)]
+            body = {"format": format, "entries": entries}
+            with closing(HTTPConnection(host, timeout=30)) as connection:
+                connection.request("POST", "/archives", json.dumps(body), headers)
+                answer = connection.getresponse()
+                assert answer.status == 200
+                assert answer.read(1)
+
+        with ThreadPoolExecutor(4) as callers:
+            list(callers.map(leave, range(200)))
+            before = resident(process.pid)
+            list(callers.map(leave, range(count)))
+        deadline = time.monotonic() + 10
+        while resident(process.pid) - before >= 10 * MIB and time.monotonic() < deadline:
+            time.sleep(0.2)
+    assert resident(process.pid) - before < 10 * MIB
+
+
+def resident(pid: int) -> int:
+    """Return the bytes of memory of a process and all that it started."""
+    folder = Path("/proc", str(pid))
+    pages = int((folder / "statm").read_text().split()[1])
+    children = (folder / f"task/{pid}/children").read_text().split()
+    return pages * os.sysconf("SC_PAGESIZE") + sum(resident(int(child)) for child in children)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from sqlalchemy import text
 
 from glassware.auth.jwks import read_keys
-from glassware.cli.doctor.case import Case, Visit
+from glassware.cli.doctor.case import PATIENCE, Case, Visit
 from glassware.media import json
 from glassware.problems import Problem
+
+BROKER_PORTS = {"redis": 6379, "rediss": 6379, "amqp": 5672, "amqps": 5671}
 
 
 def symptom_a_neighbour_does_not_answer(case: Case) -> Iterator[str]:
@@ -38,6 +42,21 @@ def symptom_a_neighbour_is_not_ready(case: Case) -> Iterator[str]:
             checks = document(visit).get("checks") or {}
             failing = [f"{check}: {status}" for check, status in checks.items() if status != "ok"]
             yield f"{name}, {visit.url}: {'; '.join([str(visit.answer.status_code), *failing])}"
+
+
+def symptom_the_broker_cannot_be_reached(case: Case) -> Iterator[str]:
+    """The broker that carries jobs to the workers does not take a connection.
+
+    Jobs are done all the same, but begin up to jobs.poll seconds later. Start it, or correct
+    jobs.broker.
+    """
+    url = urlsplit(case.config["jobs.broker"]) if case.service.jobs else urlsplit("")
+    if not url.scheme:
+        return
+    try:
+        dialled(url).close()
+    except OSError as error:
+        yield f"{url.hostname or url.path}: {error}"
 
 
 def symptom_the_issuers_keys_cannot_be_had(case: Case) -> Iterator[str]:
@@ -91,6 +110,16 @@ def document(visit: Visit) -> Mapping[str, Any]:
         value = json.loads(visit.answer.content if visit.answer else b"{}")
         return value if isinstance(value, dict) else {}
     return {}
+
+
+def dialled(url: SplitResult) -> socket.socket:
+    """Return a connection to the server of a URL. Raises OSError."""
+    if url.scheme == "redis+unix":
+        wire = socket.socket(socket.AF_UNIX)
+        wire.connect(url.path)
+        return wire
+    port = url.port or BROKER_PORTS[url.scheme]
+    return socket.create_connection((url.hostname or "localhost", port), PATIENCE)
 
 
 def usable_keys(visit: Visit, algorithms: Any) -> Mapping[str, Any]:

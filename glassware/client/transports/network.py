@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self
 
 import httpcore2
@@ -165,7 +165,7 @@ class Network(httpcore2.NetworkBackend):
             peer = stream.get_extra_info("server_addr")[0]
         except OSError as error:
             raise httpcore2.ConnectError(str(error)) from error
-        if ipaddress.ip_address(peer) != ipaddress.ip_address(address):
+        if peer != address and ipaddress.ip_address(peer) != ipaddress.ip_address(address):
             stream.close()
             raise httpcore2.ConnectError("The connection leads to another address.")
         return Stream(stream)
@@ -213,6 +213,7 @@ def tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context(trust_env=False)
 
 
+@lru_cache(1024)
 def is_address(host: str) -> bool:
     """Return whether the host is an IP address as it stands."""
     try:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +10,7 @@ import pytest
 
 from glassware.testing import Issuer, Mesh, assert_problem
 from glassware_archives.app import service
+from glassware_archives.domain import Entry, Limits, build
 
 USER = "11111111-1111-4111-8111-111111111111"
 
@@ -42,11 +41,8 @@ def house() -> Iterator[House]:
 
 
 def zipped(**files: bytes) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return made.getvalue()
+    entries = [Entry(name, [content]) for name, content in files.items()]
+    return b"".join(build("zip", entries, Limits()))
 
 
 def test_an_archive_is_listed_taken_from_and_compared(house: House) -> None:

@@ -8,7 +8,7 @@ from glassware.api import runtime
 from glassware.api.schema import made
 from glassware.jobs import Jobs, Run, job
 from glassware_archives.callbacks import archive_callback
-from glassware_archives.domain import Options
+from glassware_archives.domain import Ledger, Options
 from glassware_archives.domain.sources import archive
 from glassware_archives.models import Job
 from glassware_archives.schemas import ArchiveSchema
@@ -28,10 +28,11 @@ def archive_build(run: Run, wish: dict[str, Any]) -> str:
     def finished(number: int) -> None:
         run.steps = number
 
-    ways, limits = here.parts.ways(here.siblings), here.parts.limits
-    how = Options.of(data), here.parts.workers
-    blocks = archive(data["format"], data["entries"], ways, limits, *how, finished=finished)
+    ways, limits, ledger = here.parts.ways(here.siblings), here.parts.limits, Ledger()
+    how = Options.of(data), here.parts.workers, ledger, finished
+    blocks = archive(data["format"], data["entries"], ways, limits, *how)
     here.parts.store.keep(f"{run.id}.{run.fence}", data, blocks, run.progress)
+    run.problem = ledger.problem()
     return f"/archives/{run.id}"
 
 

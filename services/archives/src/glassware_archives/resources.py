@@ -96,6 +96,9 @@ class ArchiveList(Resource):
         """Answer with the archive; ``files`` are those that came with the request."""
         if "callback" in data:
             raise InvalidProblem(errors={"callback": ["Only goes with Prefer: respond-async."]})
+        if FORMATS[data["format"]].at_end:
+            message = "Can only be built as a job, by Prefer: respond-async."
+            raise InvalidProblem(errors={"format": [message]})
         check_exports(who, data)
         here = runtime()
         ways = here.parts.ways(here.siblings, files)

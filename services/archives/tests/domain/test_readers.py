@@ -30,6 +30,7 @@ COMMANDS = {
         "-c",
         "xorriso -osirrox on -indev {path} -extract / . 2>/dev/null && chmod -R u+w .",
     ],
+    "7zz but its table": ["7zz", "x", "-bso0", "-bse0", "-x![TOC].xml", "{path}"],
     "7zz through the tar": ["sh", "-c", "7zz x -so {path} | 7zz x -bso0 -si -ttar"],
 }
 TARS = ("bsdtar", "bsdtar from a pipe", "tar", "7zz through the tar")
@@ -42,9 +43,9 @@ ABLE = {
     "tar.zst": ("bsdtar", "bsdtar from a pipe", "7zz through the tar"),
     "tar.lz4": ("bsdtar", "bsdtar from a pipe", "lz4 and tar"),
     "7z": ("bsdtar", "7zz"),
-    "cpio": ("bsdtar", "bsdtar from a pipe", "cpio"),
+    "cpio": ("bsdtar", "bsdtar from a pipe", "cpio", "7zz"),
     "ar": ("bsdtar", "ar"),
-    "xar": ("bsdtar",),
+    "xar": ("bsdtar", "7zz but its table"),
     "iso": ("bsdtar", "7zz", "xorriso"),
 }
 
@@ -66,8 +67,13 @@ def extract(format: str, reader: str, entries: list[Entry]) -> dict[str, bytes]:
         return {str(file.relative_to(target)): file.read_bytes() for file in files}
 
 
-def fits(name: str, format: str) -> bool:
-    """Whether the format can hold the name: some know no folders, or no long parts."""
+def fits(name: str, format: str, reader: str) -> bool:
+    """Whether the format can hold the name: some know no folders, or no long parts.
+
+    In a xar libarchive writes names that are not ASCII in base64, which 7zz takes for the name.
+    """
+    if reader == "7zz but its table" and not name.isascii():
+        return False
     try:
         return bool(check_names([name], FORMATS[format]))
     except InvalidProblem:
@@ -84,7 +90,7 @@ def test_program_reads_what_was_written(format: str, reader: str) -> None:
         "deep/" * 20 + "x" * 200: b"long name",
         "noise": noise,
     }
-    contents = {name: each for name, each in contents.items() if fits(name, format)}
+    contents = {name: each for name, each in contents.items() if fits(name, format, reader)}
     assert len(contents) >= 3
     for size in (None, len):
         entries = [Entry(n, [c], size and size(c)) for n, c in contents.items()]
@@ -123,6 +129,8 @@ def test_program_unpacks_whatever_passes_inside_the_target(
 ) -> None:
     good = ["a"]  # unzip takes an archive of nothing for a mistake
     for name in names:
+        if not fits(name, format, reader):
+            continue
         try:
             good = check_names([*good, name], FORMATS[format])
         except InvalidProblem:

@@ -7,6 +7,7 @@ import random
 import stat
 import subprocess
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware_archives.domain import Entry, Limits, Options, Workers, build
-from glassware_archives.domain.deflate import BLOCK, LEVELS, PIECE
+from glassware_archives.domain.deflate import BLOCK, END, LEVELS, PIECE, piece
 from glassware_archives.domain.zip.length import zip_length
 
 KIB = 1024
@@ -69,6 +70,23 @@ def test_bytes_depend_neither_on_the_number_of_threads_nor_on_the_chunks(level: 
         assert [archive.read(name) for name in archive.namelist()] == contents
 
 
+@pytest.mark.processes
+def test_bytes_are_the_same_in_every_process(python) -> None:
+    script = """
+from hashlib import sha256
+from pathlib import Path
+import sysconfig
+from glassware_archives.domain.deflate import LEVELS, deflated
+
+paths = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
+text, digest = b"".join(path.read_bytes() for path in paths), sha256()
+for start in range(0, len(text), 700):
+    digest.update(deflated(LEVELS["fast"], text[start : start + 2000])[1])
+print(digest.hexdigest())
+"""
+    assert len({python(script) for _ in range(12)}) == 1
+
+
 @given(data=st.data())
 @settings(max_examples=50, deadline=None)
 def test_length_that_is_told_is_the_length(data) -> None:
@@ -94,6 +112,17 @@ def test_what_does_not_shrink_is_stored() -> None:
         assert len(data) < 1000 + len(NOISE) * 1.0002 + 500
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             assert archive.getinfo("small").compress_type == zipfile.ZIP_STORED
+
+
+@given(
+    block=st.binary(max_size=40)
+    | st.builds(lambda byte, length: bytes((byte,)) * length, st.integers(0, 255), SIZES)
+    | st.lists(st.sampled_from([0, 254, 255]), max_size=700).map(bytes)
+)
+@settings(max_examples=200, deadline=None)
+def test_beginning_of_a_stream_needs_nothing_before_it(block: bytes) -> None:
+    for level in LEVELS.values():
+        assert zlib.decompress(piece(level, block, b"") + END, -15) == block
 
 
 def test_mixed_content_is_made_small_where_it_can_be() -> None:

@@ -25,7 +25,7 @@ from glassware.problems import UpstreamTimeoutProblem
 #: Bytes of a source that are read before its turn.
 SHARE = 256 * 1024
 #: How many connections are open to begin with: until the sources turn out to be small.
-FIRST = 2
+FIRST = 4
 
 
 class Source(NamedTuple):

@@ -112,12 +112,16 @@ class _Build:
 
     def _file(self, writer: Writer, meter: Meter, index: int, entry: Entry) -> Iterator[bytes]:
         """Write a file; its source's failure is noted where the caller wants to be told."""
-        content = blocks(meter.read(index, entry), writer.block)
+        content = meter.read(index, entry)
         if facts := Facts(entry.name) if self.options.manifest else None:
             content = facts.watch(content)
         written: int | None = 1
         try:
-            first = next(content, b"")
+            if entry.size is not None and entry.size < writer.block:
+                first = b"".join(content)
+            else:
+                content = blocks(content, writer.block)
+                first = next(content, b"")
             if len(first) < writer.block:
                 writer.add(entry, first)
                 yield from writer.drain()

@@ -18,7 +18,8 @@ class Format:
     level is the default. ``needs_size``: the header of an entry states its size, so content of
     unknown size is spooled first. ``at_end``: nothing can be sent before the archive is complete,
     so the whole of it is spooled. ``clocked``: the time of building is in it, so its bytes differ
-    each time. ``flat``: there are no folders. ``max_part``: UTF-16 units in a part of a name.
+    each time. ``numbered``: what has the number of an inode, or none, twice is one file to its
+    readers. ``flat``: there are no folders. ``max_part``: UTF-16 units in a part of a name.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Format:
     needs_size: bool = True
     at_end: bool = False
     clocked: bool = False
+    numbered: bool = False
     flat: bool = False
     kinds: tuple[Kind, ...] = _ALL_KINDS
     max_size: int = 2**63 - 1
@@ -76,7 +78,14 @@ _ALL = (
         },
         at_end=True,
     ),
-    Format("cpio", "application/x-cpio", "cpio_newc", {"store": ""}, max_size=2**32 - 1),
+    Format(
+        "cpio",
+        "application/x-cpio",
+        "cpio_newc",
+        {"store": ""},
+        numbered=True,
+        max_size=2**32 - 1,
+    ),
     Format(
         "ar",
         "application/x-archive",
@@ -93,6 +102,7 @@ _ALL = (
         {"fast": "", "store": "xar:compression=none"},
         at_end=True,
         clocked=True,
+        numbered=True,
     ),
     Format(
         "iso",

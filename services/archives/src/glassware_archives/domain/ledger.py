@@ -32,6 +32,16 @@ class Ledger:
         document = problem.document()
         self.errors.append({"name": entry.name, "bytes": written, "problem": document})
 
+    def problem(self) -> Problem | None:
+        """Return the problem of the entries that are missing, or are not whole."""
+        if not self.errors:
+            return None
+        told = {
+            each["name"]: [f"{each['problem']['title']}; {each['bytes']} bytes of it are there."]
+            for each in self.errors
+        }
+        return UpstreamProblem("Not in the archive, or not whole.", errors=told)
+
     def reserved(self, options: Options) -> Iterator[str]:
         """Yield the names that the documents take."""
         if options.manifest:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from functools import lru_cache
 
 from glassware.problems import InvalidProblem, TooLargeProblem
 from glassware_archives.domain.entries import Entry, Limits
@@ -30,18 +32,18 @@ class Meter:
 
         Raises InvalidProblem for its size or time.
         """
+        size = entry.size or 0
         if index >= self._limits.max_entries:
             raise TooLargeProblem(f"An archive has at most {self._limits.max_entries} entries.")
-        if entry.modified.tzinfo is None or not 0 <= entry.modified.timestamp() < 2**32:
-            # A zip would silently state another time: its seconds are 32 bits without a sign.
+        if not _datable(entry.modified):
             raise _problem(index, "modified", "Must have a time zone, and be from 1970 to 2105.")
         if entry.kind not in kind.kinds:
             raise _problem(index, "kind", f"There is no {entry.kind} in {kind.name}.")
-        if (entry.size or 0) > kind.max_size:
+        if size > kind.max_size:
             raise _problem(index, "size", f"At most {kind.max_size} in {kind.name}.")
-        if entry.size is not None and entry.size < 0:
+        if size < 0:
             raise _problem(index, "size", "Must not be negative.")
-        if (entry.size or 0) > self._left:
+        if size > self._left:
             self._refuse_bytes()
         self._take(0)
 
@@ -78,6 +80,12 @@ class Meter:
     def _refuse_bytes(self) -> None:
         self._spent = True
         raise TooLargeProblem(f"The entries hold more than {self._max_bytes} bytes together.")
+
+
+@lru_cache(1024)
+def _datable(modified: datetime) -> bool:
+    # A zip would silently state another time: its seconds are 32 bits without a sign.
+    return modified.tzinfo is not None and 0 <= modified.timestamp() < 2**32
 
 
 def _problem(index: int, field: str, message: str) -> InvalidProblem:

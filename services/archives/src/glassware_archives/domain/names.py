@@ -31,9 +31,10 @@ _DEVICE = re.compile(
 
 _DRIVE = re.compile(r"\A[A-Za-z]:")
 # What needs no second look, as most names do not: short parts of letters and digits, no device.
-_PART = r"[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
+_PART = (
+    r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9]))[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
+)
 PLAIN = re.compile(f"(?:{_PART}/){{0,8}}{_PART}")
-_DEVICE_IN = re.compile(r"(?:^|/)(?:con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)
 
 _NUMBER = re.compile(r" \([0-9]+\)(?=(\.[^.]*)?\Z)")
 _RESERVED = -1
@@ -57,7 +58,7 @@ _RULES: tuple[tuple[Callable[[str], object], str], ...] = (
 
 
 def is_plain(name: str) -> bool:
-    return bool(PLAIN.fullmatch(name)) and not _DEVICE_IN.search(name)
+    return PLAIN.fullmatch(name) is not None
 
 
 def faults_of(name: str) -> list[str]:

@@ -52,6 +52,10 @@ _write_free = ffi.libarchive["archive_write_free"]
 _write_free.argtypes, _write_free.restype = [ctypes.c_void_p], ctypes.c_int
 _update_symlink = ffi.libarchive.archive_entry_update_symlink_utf8
 _update_symlink.argtypes, _update_symlink.restype = [ctypes.c_void_p, ctypes.c_char_p], ctypes.c_int
+_set_ino = ffi.libarchive.archive_entry_set_ino64
+_set_ino.argtypes, _set_ino.restype = [ctypes.c_void_p, ctypes.c_int64], None
+_set_nlink = ffi.libarchive.archive_entry_set_nlink
+_set_nlink.argtypes, _set_nlink.restype = [ctypes.c_void_p, ctypes.c_uint], None
 
 
 def library() -> str:
@@ -96,6 +100,7 @@ class Archive:
     def __init__(self, kind: Format, sink: Spool) -> None:
         self._kind = kind
         self._sink = sink
+        self._count = 0
         self._begun = False
         self._failure: BaseException | None = None
         self._finished = False
@@ -134,6 +139,10 @@ class Archive:
             raise RuntimeError(f"libarchive does not take the name {entry.name!r}")
         ffi.entry_set_mode(made, entry.st_mode)
         ffi.entry_set_mtime(made, int(entry.modified.timestamp()), 0)
+        if self._kind.numbered:
+            self._count += 1
+            _set_ino(made, self._count)
+            _set_nlink(made, 1)
         if entry.kind == "symlink":
             # libarchive-c's own linkpath would make it a hard link, and 7zip end the process.
             _update_symlink(made, entry.target.encode())

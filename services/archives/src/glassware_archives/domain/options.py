@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Self
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain.formats import Format
+from glassware_archives.domain.formats import FORMATS, Format
 
 COMPRESSIONS = ("fast", "small", "store")
 
@@ -34,10 +34,11 @@ class Options:
         """Return the choices that a wish has among its members."""
         return cls(**{each.name: wish[each.name] for each in fields(cls) if each.name in wish})
 
-    @property
-    def is_plain(self) -> bool:
+    def is_plain(self, format: str) -> bool:
         """Whether all that is in the archive is what was given, as it was given."""
-        return self == Options(compression="store")
+        return self in (Options(compression="store"), Options()) and (
+            self.level(FORMATS[format]) == "store"
+        )
 
     def level(self, kind: Format) -> str:
         """Return the compression that was chosen, the format's own where none was."""

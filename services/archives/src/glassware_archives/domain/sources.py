@@ -28,6 +28,8 @@ from glassware_archives.domain.zip.length import zip_length
 
 Wish = Mapping[str, Any]
 Parts = Mapping[str, IO[bytes]]
+#: Beyond it the header of a tar has the size in a record of its own.
+_TAR_PLAIN = 8**11 - 1
 
 
 class Ways(NamedTuple):
@@ -70,10 +72,23 @@ def archive(
 
 def length(wish: Wish) -> int | None:
     """Return how long the archive will be, None where that is known only at its end."""
-    options = Options.of(wish)
-    if wish["format"] != "zip" or not options.is_plain:
+    if wish["format"] not in ("zip", "tar") or not Options.of(wish).is_plain(wish["format"]):
         return None
-    return zip_length([entry(each, (), told_size(each)) for each in wish["entries"]])
+    entries = [entry(each, (), told_size(each)) for each in wish["entries"]]
+    return zip_length(entries) if wish["format"] == "zip" else tar_length(entries)
+
+
+def tar_length(entries: Sequence[Entry]) -> int | None:
+    """Return the length of a tar, None where a size is not known, or is told in another way.
+
+    It is that of one whose files are all empty, and of the content in blocks of 512 bytes.
+    """
+    sizes = [entry.size if entry.kind == "file" else 0 for entry in entries]
+    if any(size is None or size > _TAR_PLAIN for size in sizes):
+        return None
+    empty = (entry._replace(size=0) for entry in entries)
+    heads = sum(map(len, build("tar", empty, Limits(max_entries=len(entries)))))
+    return heads + sum(-(-(size or 0) // 512) * 512 for size in sizes)
 
 
 def kind(wish: Wish) -> Kind:

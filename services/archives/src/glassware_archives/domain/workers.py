@@ -52,11 +52,6 @@ class Line:
         else:
             then(value)
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing waits, so that what is next may be written at once."""
-        return not self._waiting
-
     def finish(self) -> None:
         """Wait for all that was given."""
         self._settle(0)

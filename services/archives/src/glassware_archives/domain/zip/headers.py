@@ -66,14 +66,16 @@ def moment(modified: datetime) -> tuple[int, bytes]:
 
 def local(head: Head, sizes: Sizes, more: bytes = b"") -> bytes:
     """Return what comes before the content; without sizes where they follow it."""
-    extra = head.extra + more
-    if head.flags & STREAMED and sizes.size > MAX:
-        extra += struct.pack("<HHQQ", 1, 16, 0, 0)
-    method, crc, packed, size = (sizes.method, 0, 0, 0) if head.flags & STREAMED else sizes
-    numbers = (head.flags, method, head.stamp & 0xFFFF, head.stamp >> 16, crc, packed, size)
-    version = _version(method, sizes.size > MAX)
-    prefix = _LOCAL.pack(0x04034B50, version, *numbers, len(head.name), len(extra))
-    return prefix + head.name + extra
+    name, flags, stamp, extra, _ = head
+    method, crc, packed, size = sizes
+    version = _version(method, size > MAX)
+    extra += more
+    if flags & STREAMED:
+        if size > MAX:
+            extra += struct.pack("<HHQQ", 1, 16, 0, 0)
+        crc = packed = size = 0
+    numbers = (flags, method, stamp & 0xFFFF, stamp >> 16, crc, packed, size)
+    return _LOCAL.pack(0x04034B50, version, *numbers, len(name), len(extra)) + name + extra
 
 
 def descriptor(sizes: Sizes, expected: int) -> bytes:
@@ -84,31 +86,34 @@ def descriptor(sizes: Sizes, expected: int) -> bytes:
 
 def central(head: Head, sizes: Sizes, offset: int, more: bytes = b"") -> bytes:
     """Return the entry's record in the directory."""
+    name, flags, stamp, extra, attributes = head
     method, crc, packed, size = sizes
-    extra = head.extra + more
-    large = max(size, packed, offset) >= MAX and [n for n in (size, packed, offset) if n >= MAX]
+    extra += more
+    large = size >= MAX or packed >= MAX or offset >= MAX
     if large:
-        extra += struct.pack(f"<HH{len(large)}Q", 1, 8 * len(large), *large)
+        numbers = [number for number in (size, packed, offset) if number >= MAX]
+        extra += struct.pack(f"<HH{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
+        packed, size, offset = min(packed, MAX), min(size, MAX), min(offset, MAX)
     record = _CENTRAL.pack(
         0x02014B50,
         _MADE_BY,
-        _version(method, bool(large)),
-        head.flags,
+        _version(method, large),
+        flags,
         method,
-        head.stamp & 0xFFFF,
-        head.stamp >> 16,
+        stamp & 0xFFFF,
+        stamp >> 16,
         crc,
-        min(packed, MAX),
-        min(size, MAX),
-        len(head.name),
+        packed,
+        size,
+        len(name),
         len(extra),
         0,
         0,
         0,
-        head.attributes,
-        min(offset, MAX),
+        attributes,
+        offset,
     )
-    return record + head.name + extra
+    return record + name + extra
 
 
 def ending(entries: int, length: int, offset: int) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from glassware_archives.domain.deflate import (
@@ -16,12 +17,19 @@ from glassware_archives.domain.deflate import (
 )
 from glassware_archives.domain.entries import Entry
 from glassware_archives.domain.outlet import Outlet
+from glassware_archives.domain.spool import BLOCK, Spool
 from glassware_archives.domain.workers import Workers
 from glassware_archives.domain.zip import headers, seal
 from glassware_archives.domain.zip.headers import Head, Sizes
 
 # A thread is not worth its hand-over below.
 _SMALL = 16 * 1024
+#: What an entry that waits takes besides its content.
+_EACH = 256
+
+
+#: A whole entry's sizes, extra field, flags and bytes.
+Whole = tuple[Sizes, bytes, int, bytes]
 
 
 class Zip:
@@ -34,8 +42,12 @@ class Zip:
         self._passphrase = passphrase
         self._line = workers.line()
         self._out = Outlet()
-        self._directory = bytearray()
+        self._records = bytearray()
+        self._directory = Spool()
         self._entries = 0
+        self._heads: list[Head] = []
+        self._contents: list[bytes] = []
+        self._gathered, self._gather = 0, BLOCK if self._level.library and workers.pool else 0
         self._open: _Streamed | None = None
 
     def add(self, entry: Entry, content: bytes) -> None:
@@ -43,17 +55,30 @@ class Zip:
         head = headers.head(entry)
         passphrase = self._passphrase if entry.kind == "file" else None
         if passphrase is None and (len(content) <= _SMALL or self._level.library is None):
-            made = packed(self._level, None, content)
-            if self._line.idle:
-                self._whole(head, made)
-            else:
-                self._line.put(partial(self._whole, head), made)
+            self._heads.append(head)
+            self._contents.append(content)
+            self._gathered += len(content) + _EACH
+            if self._gathered >= self._gather:
+                self._flush()
         else:
+            self._flush()
             then = partial(self._whole, head)
             self._line.work(then, packed, self._level, passphrase, content)
 
+    def _flush(self) -> None:
+        """Have the small entries compressed that were gathered."""
+        heads, contents = self._heads, self._contents
+        self._heads, self._contents, self._gathered = [], [], 0
+        if contents:
+            self._line.work(partial(self._wholes, heads), all_packed, self._level, contents)
+
+    def _wholes(self, heads: list[Head], results: list[Whole]) -> None:
+        for head, result in zip(heads, results, strict=True):
+            self._whole(head, result)
+
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry whose content follows in ``write``; its size is what is known of it."""
+        self._flush()
         self._open = _Streamed(headers.head(entry), size or 0, self._passphrase)
         self._line.put(self._streamed, self._open)
         self._deflating = Deflating(self._level, self._line, partial(self._piece, self._open))
@@ -80,11 +105,11 @@ class Zip:
 
     def finish(self) -> None:
         """Write what comes after the last entry."""
+        self._flush()
         self._line.finish()
-        ending = headers.ending(self._entries, len(self._directory), self._out.total)
-        for start in range(0, len(self._directory), self.block):
-            self._out.put(bytes(self._directory[start : start + self.block]))
-        self._out.put(ending)
+        length = self._directory.size + len(self._records)
+        self._records += headers.ending(self._entries, length, self._out.total)
+        self._put_aside()
 
     def drain(self) -> Iterable[bytes]:
         """Return what was made since, once it is worth it."""
@@ -92,13 +117,14 @@ class Zip:
 
     def rest(self) -> Iterable[bytes]:
         """Return all that was made since."""
-        return self._out.rest()
+        return chain(self._out.rest(), self._directory.drain())
 
     def close(self) -> None:
         """Drop what is unfinished."""
         self._line.close()
+        self._directory.close()
 
-    def _whole(self, head: Head, result: tuple[Sizes, bytes, int, bytes]) -> None:
+    def _whole(self, head: Head, result: Whole) -> None:
         sizes, extra, flags, content = result
         if flags:
             head = head._replace(flags=head.flags | flags)
@@ -119,11 +145,23 @@ class Zip:
 
     def _note(self, head: Head, sizes: Sizes, extra: bytes, offset: int | None = None) -> None:
         place = self._out.total if offset is None else offset
-        self._directory += headers.central(head, sizes, place, extra)
+        self._records += headers.central(head, sizes, place, extra)
         self._entries += 1
+        if len(self._records) >= BLOCK:
+            self._put_aside()
+
+    def _put_aside(self) -> None:
+        """Move records of the directory to where they may leave memory."""
+        for start in range(0, len(self._records), BLOCK):
+            self._directory.write(bytes(self._records[start : start + BLOCK]))
+        self._records.clear()
 
 
-def packed(level: Level, passphrase: str | None, content: bytes) -> tuple[Sizes, bytes, int, bytes]:
+def all_packed(level: Level, contents: list[bytes]) -> list[Whole]:
+    return [packed(level, None, content) for content in contents]
+
+
+def packed(level: Level, passphrase: str | None, content: bytes) -> Whole:
     """Return a whole entry's sizes, extra field, flags and bytes."""
     method, data = deflated(level, content)
     if passphrase is None:
