@@ -145,6 +145,7 @@ def is_simple(mapper: Any) -> bool:
     columns = [each.key for each in mapper.local_table.columns]
     return (
         mapper.tables == [mapper.local_table]
+        and not mapper.relationships
         and mapper.polymorphic_on is None
         and [each.key for each in mapper.column_attrs] == columns
         and not list(mapper.class_manager.dispatch.load)
@@ -153,8 +154,7 @@ def is_simple(mapper: Any) -> bool:
 
 def is_plain(mapper: Any) -> bool:
     return (
-        not mapper.relationships
-        and [each.key for each in mapper.primary_key] == ["id"]
+        [each.key for each in mapper.primary_key] == ["id"]
         and mapper.version_id_col is not None
         and mapper.version_id_col.key == VERSION
         and not any(list(getattr(mapper.dispatch, name)) for name in MAPPER_EVENTS)

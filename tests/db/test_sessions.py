@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import String, delete, event, func, select
+from sqlalchemy import ForeignKey, String, delete, event, func, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Mapped, mapped_column, scoped_session
+from sqlalchemy.orm import Mapped, mapped_column, relationship, scoped_session
 
 from glassware.db import Database, Row
 
@@ -24,6 +25,16 @@ class Shelf(Row, db.Model):
     __tablename__ = "shelves"
 
     name: Mapped[str] = mapped_column(String(20), unique=True)
+
+
+class Box(Row, db.Model):
+    """Knows its shelf, which is looked up when somebody asks for it."""
+
+    __tablename__ = "boxes"
+
+    label: Mapped[str] = mapped_column(String(20))
+    shelf_id: Mapped[UUID] = mapped_column(ForeignKey("shelves.id", ondelete="CASCADE"))
+    shelf: Mapped[Shelf] = relationship()
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +142,17 @@ def test_a_session_is_made_only_when_it_is_needed(app: Flask) -> None:
         assert db.session.registry.has()
         assert [each.name for each in db.session.new] == ["b"]
     assert db.session.held == {}
+
+
+def test_what_an_item_leads_to_is_looked_up(app: Flask) -> None:
+    with app.app_context():
+        db.session.execute(delete(Shelf))
+        db.session.add(Box(label="full", shelf=Shelf(name="a")))
+        db.session.commit()
+    with app.app_context():
+        found = db.find(Box, label="full")
+        assert found is not None
+        assert found.shelf.name == "a"
 
 
 def test_who_listens_to_all_sessions_is_heard_of(app: Flask) -> None:
