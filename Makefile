@@ -46,7 +46,7 @@ test-postgres: setup ## every service's tests, and the suite's, on a private Pos
 		$(pytest) -n 2 -m "$(alone) and not processes" services tests/e2e tests/api tests/db
 
 test-media: setup ## JSON and XML read and written, with many more documents: EXAMPLES=10000
-	@$(timed) media env GLASSWARE_TEST_EXAMPLES=$(or $(EXAMPLES),2000) $(pytest) -n 2 tests/media
+	@$(timed) media env GLASSWARE_TEST_EXAMPLES=$(or $(EXAMPLES),500) $(pytest) -n 2 tests/media
 
 test-brokers: setup ## jobs carried by a real RabbitMQ: the same tests, and workers killed
 	@tools/need rabbitmq-server
