@@ -133,12 +133,11 @@ def test_times_and_durations_are_those_of_the_log(why: Why, lines: list[Line]) -
 
 def test_what_went_wrong_is_told_at_every_hop_with_its_cause(why: Why) -> None:
     story = why("failed")
-    assert shape(story) == [
-        ("", "archives  POST /archives  -> 502"),
-        (".", "tasks  GET /tasks  -> 200"),
-        (".", "tasks  GET /fault  -> 500"),
-        ("..", "ERROR"),
-    ]
+    first, *hops = shape(story)
+    assert first == ("", "archives  POST /archives  -> 502")
+    well = (".", "tasks  GET /tasks  -> 200")
+    failed = [(".", "tasks  GET /fault  -> 500"), ("..", "ERROR")]
+    assert hops in ([well, *failed], [*failed, well]), "fetched at once, so either may be first"
     told = [line.strip() for line in story.splitlines()]
     at = told.index("RuntimeError: a fault on purpose")
     assert re.fullmatch(r'File ".*/api/system.py", line \d+, in get', told[at + 1])
