@@ -80,6 +80,8 @@ class Shop:
             with app.app_context():
                 toys.db.close()
             if carrier := app.extensions["glassware"].jobs.carrier:
+                if self.listens:
+                    carrier.broker.flush_all()  # what was not taken would be the next shop's
                 carrier.broker.close()
 
     def sql(self, statement: str) -> Any:
