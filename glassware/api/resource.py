@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
@@ -44,6 +45,8 @@ class Resource(BaseResource):
     #: The schema of the body of each POST, PUT and PATCH, and the media types it is read from.
     body: ClassVar[type[Schema] | None] = None
     reads: ClassVar[tuple[str, ...]] = (parse.JSON, parse.XML)
+    #: The parts of a form that it reads, too, by ``call``: ``manifest`` with the body, and files.
+    form: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: The schema of the answer.
     answers: ClassVar[type[Schema] | None] = None
     #: For the documentation: the statuses of the answer, and the problems that its own code raises.

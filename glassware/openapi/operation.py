@@ -152,7 +152,18 @@ class Operation:
         patches = self.method == "PATCH" and self.is_item
         node = self.schemas.refer(kind(), PATCH if patches else IN)
         media = (parse.MERGE, parse.XML) if patches else self.resource.reads
-        return {"required": True, "content": content(node, media)}
+        return {"required": True, "content": content(node, media) | self.form(node)}
+
+    def form(self, manifest: Node) -> Node:
+        """Return the content of a form with files, where one is read."""
+        if not self.resource.form:
+            return {}
+        files = {
+            name: {"type": "string", "format": "binary", "description": words}
+            for name, words in self.resource.form.items()
+        }
+        node = {"type": "object", "properties": {"manifest": manifest, **files}}
+        return {"multipart/form-data": {"schema": node}}
 
     def answers(self) -> dict[str, Node]:
         """Return the responses that are no problem, by status."""

@@ -70,6 +70,9 @@ class ArchiveList(Resource):
     body = ArchiveSchema
     makes = tuple(kind.media_type for kind in FORMATS.values())
     problems = (QuotaExceededProblem, TooManyJobsProblem, InvalidProblem)
+    form: ClassVar[Mapping[str, str]] = {
+        "file": "A file, by the name that the manifest has for it."
+    }
 
     def call(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Any:
         """Read a form with files, too (RFC 7578): the part ``manifest`` and those it names."""
@@ -248,6 +251,7 @@ class Look(Resource):
     policy = scope("archives:write")
     body: ClassVar[type[Schema] | None] = LookSchema
     answers: ClassVar[type[Schema] | None] = ListingSchema
+    form: ClassVar[Mapping[str, str]] = {"archive": "The archive."}
 
     def call(self, method: str, who: Principal, ids: Mapping[str, Any]) -> Any:
         """Read a form, too: the part ``archive`` with the file, ``manifest`` with the rest."""

@@ -13,6 +13,7 @@ import pytest
 
 from glassware_archives.domain import Entry, Limits, Options, Workers, build
 from glassware_archives.domain.deflate import crc32
+from glassware_archives.domain.zip.length import zip_length
 
 GIB = 1024**3
 BLOCK = bytes(1024**2)
@@ -140,7 +141,11 @@ def test_every_reader_agrees_at_the_edge_of_4_gib(
     made(path, asked, compression)
     # Reading a pipe, bsdtar takes the sizes behind an entry for short ones, unless its header says
     # that they are long; which cannot be said before it is known, but for readers that then refuse.
-    agree(path, facts(entries), but=() if sized else ("bsdtar from a pipe",))
+    but = () if sized else ("bsdtar from a pipe",)
+    if (compression, edge) == ("store", "4 GiB - 1"):
+        but = ("unzip",)  # takes the one length that is also the mark of a longer one for the mark
+    agree(path, facts(entries), but=but)
+    assert compression != "store" or zip_length(entries) == path.stat().st_size
 
 
 @pytest.mark.large

@@ -106,6 +106,11 @@ def stored(block: bytes) -> bytes:
     return b"".join(parts)
 
 
+def longest(size: int) -> int:
+    """Return how long a stream of so many bytes is at most, and always where it is stored."""
+    return size + 5 * -(-size // PIECE) + len(END)
+
+
 class Deflating:
     """One stream of deflate; what it makes is handed to ``then``, in order."""
 

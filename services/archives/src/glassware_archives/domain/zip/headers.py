@@ -65,14 +65,19 @@ def moment(modified: datetime) -> tuple[int, bytes]:
 
 
 def local(head: Head, sizes: Sizes, more: bytes = b"") -> bytes:
-    """Return what comes before the content; without sizes where they follow it."""
+    """Return what comes before the content; without sizes where they follow it.
+
+    Then ``sizes`` are what is expected. The size is told all the same where they take 8 bytes:
+    unzip looks there for one of exactly 4 GiB - 1.
+    """
     name, flags, stamp, extra, _ = head
     method, crc, packed, size = sizes
-    version = _version(method, size > MAX)
+    large = size > MAX or packed > MAX
+    version = _version(method, large)
     extra += more
     if flags & STREAMED:
-        if size > MAX:
-            extra += struct.pack("<HHQQ", 1, 16, 0, 0)
+        if large:
+            extra += struct.pack("<HHQQ", 1, 16, size, 0)
         crc = packed = size = 0
     numbers = (flags, method, stamp & 0xFFFF, stamp >> 16, crc, packed, size)
     return _LOCAL.pack(0x04034B50, version, *numbers, len(name), len(extra)) + name + extra

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from glassware_archives.domain.deflate import DEFLATE, END, LEVELS, STORE
+from glassware_archives.domain.deflate import DEFLATE, LEVELS, STORE, longest
 from glassware_archives.domain.entries import Entry
 from glassware_archives.domain.zip import headers
 from glassware_archives.domain.zip.headers import Sizes
@@ -34,6 +34,7 @@ def _stored(head: headers.Head, size: int) -> tuple[int, int, int, Sizes]:
         sizes = Sizes(STORE, 0, size, size)
         return len(headers.local(head, sizes)), size, 0, sizes
     streamed = head._replace(flags=head.flags | headers.STREAMED)
-    sizes = Sizes(DEFLATE, 0, size + 5 * -(-size // _PIECE) + len(END), size)
-    before, after = headers.local(streamed, sizes), headers.descriptor(sizes, size)
-    return len(before), sizes.packed, len(after), sizes
+    packed = longest(size)
+    sizes = Sizes(DEFLATE, 0, packed, size)
+    before, after = headers.local(streamed, sizes), headers.descriptor(sizes, packed)
+    return len(before), packed, len(after), sizes

@@ -14,6 +14,7 @@ from glassware_archives.domain.deflate import (
     Level,
     crc32,
     deflated,
+    longest,
 )
 from glassware_archives.domain.entries import Entry
 from glassware_archives.domain.outlet import Outlet
@@ -175,13 +176,14 @@ def packed(level: Level, passphrase: str | None, content: bytes) -> Whole:
 class _Streamed:
     """An entry being written: what its headers will say."""
 
-    def __init__(self, head: Head, expected: int, passphrase: str | None) -> None:
+    def __init__(self, head: Head, told: int, passphrase: str | None) -> None:
         self.offset = self._packed = self._size = self._crc = 0
         self._seal = seal.Seal(passphrase) if passphrase is not None else None
         self.extra = seal.field(DEFLATE) if self._seal else b""
         sealed = headers.ENCRYPTED if self._seal else 0
         self.head = head._replace(flags=head.flags | headers.STREAMED | sealed)
-        self._expected = expected
+        # A reader of streams has to know before whether the sizes that follow take 8 bytes.
+        self._told, self._expected = told, longest(told) + (seal.OVERHEAD if self._seal else 0)
 
     @property
     def sizes(self) -> Sizes:
@@ -195,7 +197,8 @@ class _Streamed:
             self._crc = crc32(block, self._crc)
 
     def start(self) -> bytes:
-        header = headers.local(self.head, self.sizes._replace(size=self._expected), self.extra)
+        expected = self.sizes._replace(packed=self._expected, size=self._told)
+        header = headers.local(self.head, expected, self.extra)
         return header + (self._written(self._seal.start) if self._seal else b"")
 
     def sealed(self, packed: bytes) -> bytes:
