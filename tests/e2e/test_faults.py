@@ -31,7 +31,7 @@ MIB = 1024**2
 @pytest.fixture
 def suite(tmp_path: Path) -> Iterator[worlds.Processes]:
     """A suite of the test's own, to break."""
-    with worlds.processes(tmp_path) as running:
+    with worlds.processes(tmp_path, {"limits.default": ""}) as running:
         yield running
 
 
