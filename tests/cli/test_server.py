@@ -43,6 +43,8 @@ class UnixConnection(HTTPConnection):
 
 #: Seconds: a start takes one, on a machine that has time for it.
 PATIENCE = 60
+#: The state of a socket that listens, in /proc/net/tcp.
+LISTENS = "0A"
 
 
 class Started:
@@ -80,6 +82,13 @@ class Started:
 
     def by_network(self) -> HTTPConnection:
         return HTTPConnection("127.0.0.1", self.network.getsockname()[1], timeout=PATIENCE)
+
+    def waiting(self) -> int:
+        """Return how many have connected by the network whom nobody has accepted."""
+        address = f"0100007F:{self.network.getsockname()[1]:04X}"
+        sockets = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        (queues,) = [each[4] for each in sockets if each[1] == address and each[3] == LISTENS]
+        return int(queues.partition(":")[2], 16)
 
     def told(self, name: str, seconds: float = PATIENCE) -> str | None:
         """Return the value of the next notice by that name, None where systemd would get none."""
@@ -224,8 +233,10 @@ def test_who_connects_is_answered_by_the_server_that_stops_or_by_the_next(starte
         with closing(started.by_network()) as other:
             assert live(other) == 200  # so the early one is accepted, too
         os.kill(started.leader, signal.SIGTERM)
-        time.sleep(0.05)
-        late.connect()
+        while not started.waiting():  # until then it takes everybody on
+            late.close()
+            late.connect()
+            time.sleep(0.01)
         assert live(early) == 200
         started.end_process()
         started.start()
