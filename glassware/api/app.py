@@ -7,8 +7,6 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, request
-from flask.ctx import RequestContext
-from flask.globals import _cv_request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.sansio.utils import get_host
@@ -20,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Which host a request names is always one of a few; a refusal is not remembered.
 host_of = lru_cache(256)(get_host)
+#: Where a request keeps its route, and the ids in it, once they are known.
+KNOWN = "glassware.known"
 
 
 class NoSessions(SessionInterface):
@@ -49,7 +49,7 @@ class App(Flask):
         request.trusted_hosts = trusted = self.config["TRUSTED_HOSTS"]
         given = request.environ.get("HTTP_HOST")
         request.host = host_of(request.scheme, given, request.server, trusted)
-        return self.url_map.bind(
+        adapter = self.url_map.bind(
             request.host,
             request.root_path,
             "",
@@ -58,51 +58,25 @@ class App(Flask):
             request.path,
             request.environ.get("QUERY_STRING"),
         )
+        known = request.environ.get(KNOWN)
+        return Known(adapter, *known) if known else adapter
 
 
-class Routed(RequestContext):
-    """The context of a request whose route is known; what nobody asks for is not made.
+class Known(MapAdapter):
+    """Binds the routes to a request whose own route is known."""
 
-    Flask's own looks for the route, and makes the request and a session, whatever comes.
-    """
+    def __init__(self, like: MapAdapter, rule: Rule, ids: Mapping[str, Any]) -> None:
+        vars(self).update(vars(like))
+        self.found = rule, ids
 
-    def __init__(
-        self, app: Flask, environ: WSGIEnvironment, rule: Rule, ids: Mapping[str, Any]
-    ) -> None:
-        self.app, self.environ, self.rule, self.ids = app, environ, rule, ids
-        self.flashes = None
-        self._after_request_functions = []
-        self.inner = app.app_context()
-        # A stream that keeps the context enters it once more, and leaves it last.
-        self.tokens: list[Any] = []
+    def match(self, *_: Any, **__: Any) -> Any:
+        return self.found
 
-    def __getattr__(self, name: str) -> Any:
-        match name:
-            case "request":
-                made: Any = self.app.request_class(self.environ)
-                made.json_module = self.app.json
-                made.url_rule, made.view_args = self.rule, dict(self.ids)
-            case "url_adapter":
-                made = self.app.create_url_adapter(self.request)
-            case "_session" | "session":
-                made = self.app.session_interface.make_null_session(self.app)
-            case _:
-                raise AttributeError(name)
-        setattr(self, name, made)
-        return made
 
-    def __enter__(self) -> Routed:
-        self.inner.push()
-        self.tokens.append(_cv_request.set(self))
-        return self
-
-    def __exit__(self, _kind: Any, error: BaseException | None, _trace: Any) -> None:
-        try:
-            if len(self.tokens) == 1 and "request" in vars(self):
-                self.request.close()
-        finally:
-            _cv_request.reset(self.tokens.pop())
-            self.inner.pop(error)
+def routed(app: Flask, environ: WSGIEnvironment, rule: Rule, ids: Mapping[str, Any]) -> Any:
+    """Return the context of a request whose route is known, and is not looked for."""
+    environ[KNOWN] = rule, ids
+    return app.request_context(environ)
 
 
 def note_made(response: Response) -> Response:

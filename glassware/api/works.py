@@ -21,7 +21,7 @@ from marshmallow import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from glassware.api import conditional, parse
-from glassware.api.app import Routed
+from glassware.api.app import routed
 from glassware.api.collection import Collection
 from glassware.api.conditional import form_of
 from glassware.api.declare import endpoint
@@ -73,7 +73,7 @@ class Call(Kept):
         if wish.query:
             return None
         ids = {"id": UUID(wish.path[-36:])} if self.has_id else {}
-        with Routed(self.app, wish.environ, self.rule, ids):
+        with routed(self.app, wish.environ, self.rule, ids):
             return self.answer(wish, ids)
 
     def answer(self, wish: Wish, ids: Mapping[str, Any]) -> Made | None:
