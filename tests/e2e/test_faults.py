@@ -200,12 +200,17 @@ def test_downloads_that_are_broken_off_leave_no_memory(suite: worlds.Processes, 
 
         with ThreadPoolExecutor(4) as callers:
             list(callers.map(leave, range(200)))
-            before = resident(process.pid)
-            list(callers.map(leave, range(count)))
-        deadline = time.monotonic() + 10
-        while resident(process.pid) - before >= 10 * MIB and time.monotonic() < deadline:
-            time.sleep(0.2)
-    assert resident(process.pid) - before < 10 * MIB
+            for _ in range(5):  # memory that is only kept ready stops growing, a leak does not
+                before = resident(process.pid)
+                list(callers.map(leave, range(count)))
+                deadline = time.monotonic() + 10
+                while (grown := resident(process.pid) - before) >= 10 * MIB:
+                    if time.monotonic() > deadline:
+                        break
+                    time.sleep(0.2)
+                if grown < 10 * MIB:
+                    return
+    pytest.fail(f"{grown / MIB:.1f} MiB more after each {count} downloads")
 
 
 def resident(pid: int) -> int:
