@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from glassware.cli.server import LINGER
+
 ROOT = Path(__file__).parents[2]
 SERVICE = ROOT / "services/archives/manage.py"
 #: systemd's protocol: the sockets are descriptors from 3 on, meant for the process that execs.
@@ -228,19 +230,26 @@ def test_no_request_is_lost_over_restarts(started: Started) -> None:
 
 @pytest.mark.processes
 def test_who_connects_is_answered_by_the_server_that_stops_or_by_the_next(started: Started) -> None:
-    with closing(started.by_network()) as early, closing(started.by_network()) as late:
-        early.connect()
-        with closing(started.by_network()) as other:
-            assert live(other) == 200  # so the early one is accepted, too
-        os.kill(started.leader, signal.SIGTERM)
-        while not started.waiting():  # until then it takes everybody on
-            late.close()
-            late.connect()
-            time.sleep(0.01)
-        assert live(early) == 200
-        started.end_process()
-        started.start()
-        assert live(late) == 200
+    for _ in range(10):
+        with closing(started.by_network()) as early, closing(started.by_network()) as late:
+            early.connect()
+            with closing(started.by_network()) as other:
+                assert live(other) == 200  # so the early one is accepted, too
+            os.kill(started.leader, signal.SIGTERM)
+            told = time.monotonic()
+            while not started.waiting():  # until then it takes everybody on
+                late.close()
+                late.connect()
+                time.sleep(0.01)
+            in_time = time.monotonic() - told < LINGER / 2
+            if in_time:
+                assert live(early) == 200
+            started.end_process()
+            started.start()
+            assert live(late) == 200
+            if in_time:
+                return
+    pytest.fail("this machine never asked as soon as a caller has to")
 
 
 @pytest.mark.processes
