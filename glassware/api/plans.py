@@ -28,6 +28,7 @@ from glassware.api.schema import made
 from glassware.api.wishes import CAPACITY, TYPES, Kept, Made, Make, Wish, as_declared, body_of
 from glassware.api.writer import JSON_FORM, within, xml_form
 from glassware.auth import ANONYMOUS, Principal
+from glassware.db.single import VERSION
 from glassware.media import json, xml
 from glassware.media.text import FORBIDDEN
 from glassware.observe.edge import query_names
@@ -83,7 +84,7 @@ class One(Kept):
         rows = self.database.fetch(found.prepared, {CALLER: who.user_id, "id": UUID(id)})
         if not rows:
             return None
-        version = digest(id, rows[0][found.version])
+        version = digest(id, *found.beside(rows[0]))
         tag = f'"{version}-{form_of(wish.media, names, self.here.release, wish.base)}"'
         query = ("fields",) if names else ()
         match = wish.environ.get("HTTP_IF_NONE_MATCH")
@@ -102,7 +103,7 @@ class One(Kept):
             return statement.filter_by(id=bindparam("id"))
 
         schema = made(self.kind.schema, filters.chosen_fields(self.kind.schema, names))
-        return reading(self.app, self.here, scopes, select, schema)
+        return reading(self.app, self.here, scopes, select, schema, (VERSION,))
 
 
 class Query(NamedTuple):
@@ -147,7 +148,7 @@ class Page(Kept):
         following = None
         if len(rows) == listing.size:
             rows = rows[:-1]
-            cursor = cursors.signed([plain(each) for each in found.sort_values(rows[-1])])
+            cursor = cursors.signed([plain(each) for each in found.beside(rows[-1])])
             following = f"{wish.base}{wish.path}{query.stem}{cursor}"
         headers = [("Link", f'<{following}>; rel="next"')] if following else []
         body = self.body(wish, found, rows, following)

@@ -16,12 +16,11 @@ from flask_marshmallow import Schema
 from sqlalchemy import Select, Uuid, bindparam, inspect
 
 from glassware.api.runtime import Runtime
-from glassware.api.writer import JSON_FORM, Write, Writer, attribute_of, texts, xml_form
+from glassware.api.writer import JSON_FORM, Write, Writer, attribute_of, texts, writes, xml_form
 from glassware.auth import Principal
 from glassware.db.prepared import Prepared, Process, processors
 
 CALLER = "caller_user_id"
-VERSION = "version"
 
 
 class StandIn:
@@ -36,20 +35,18 @@ class StandIn:
 
 
 class Reading(NamedTuple):
-    """A statement of columns, what writes its rows, and where to find what the writer leaves out.
+    """A statement of columns, what writes its rows, and where to find what was asked for beside.
 
-    ``marks`` are the places of the sort values with what makes them Python's; the version's place
-    is ``version``.
+    ``marks`` are the places of that, with what makes of the driver's value a text or Python's.
     """
 
     prepared: Prepared
     as_json: Write
     as_xml: Write
-    version: int
     marks: Sequence[tuple[int, Process | None]]
 
-    def sort_values(self, row: Sequence[Any]) -> list[Any]:
-        """Return the values that a page is sorted by, of a row as the driver gives it."""
+    def beside(self, row: Sequence[Any]) -> list[Any]:
+        """Return what was asked for beside the fields, of a row as the driver gives it."""
         return [step(row[place]) if step else row[place] for place, step in self.marks]
 
 
@@ -59,28 +56,36 @@ def reading(
     scopes: frozenset[str],
     select: Callable[[Principal], Select[Any]],
     schema: Schema,
-    sorted_by: Sequence[str] = (),
+    beside: Sequence[str],
     root: str = "response",
 ) -> Reading:
-    """Return the fast read for callers of these scopes.
+    """Return the fast read for callers of these scopes, and the columns that it gives ``beside``.
 
     Raises LookupError, or what else ``select`` raises for a caller of whom little is known.
     """
     statement = select(cast("Principal", StandIn(scopes)))
-    columns = shown(statement.column_descriptions[0]["entity"], schema, (VERSION, *sorted_by))
+    columns = shown(statement.column_descriptions[0]["entity"], schema, beside)
     dialect = here.database.engine.dialect if here.database else None
     if dialect is None:
         raise LookupError("there is no database")
-    writer = Writer(schema, columns, texts(dialect), item_paths(app), here)
+    as_text = texts(dialect)
+    writer = Writer(schema, columns, as_text, item_paths(app), here)
+    asked = [as_text.asked.get(type(each.type), same)(each) for each in columns.values()]
     names = list(columns)
-    steps = dict(zip(names, processors(list(columns.values()), dialect), strict=True))
+    steps = {
+        name: writes(as_text, columns[name].type) or processors([columns[name]], dialect)[0]
+        for name in beside
+    }
     return Reading(
-        Prepared(statement.with_only_columns(*columns.values()), dialect),
+        Prepared(statement.with_only_columns(*asked), dialect),
         writer.compiled(JSON_FORM),
         writer.compiled(xml_form(root)),
-        names.index(VERSION),
-        [(names.index(name), steps[name]) for name in sorted_by],
+        [(names.index(name), step) for name, step in steps.items()],
     )
+
+
+def same(column: Any) -> Any:
+    return column
 
 
 def shown(model: type[Any], schema: Schema, more: Sequence[str] = ()) -> dict[str, Any]:
