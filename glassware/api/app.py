@@ -36,6 +36,7 @@ class App(Flask):
 
     def __init__(self, name: str, **settings: Any) -> None:
         super().__init__(name, **settings)
+        self.bound = lru_cache(256)(self.url_map.bind)
         self.after_request(note_made)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,28 +50,24 @@ class App(Flask):
         request.trusted_hosts = trusted = self.config["TRUSTED_HOSTS"]
         given = request.environ.get("HTTP_HOST")
         request.host = host_of(request.scheme, given, request.server, trusted)
-        adapter = self.url_map.bind(
-            request.host,
-            request.root_path,
-            "",
-            request.scheme,
-            request.method,
-            request.path,
-            request.environ.get("QUERY_STRING"),
+        return Routes(
+            self.bound(request.host, request.root_path, "", request.scheme),
+            request,
+            request.environ.get(KNOWN),
         )
-        known = request.environ.get(KNOWN)
-        return Known(adapter, *known) if known else adapter
 
 
-class Known(MapAdapter):
-    """Binds the routes to a request whose own route is known."""
+class Routes(MapAdapter):
+    """The routes, bound to a request; its own may be ``known``, with the ids in it."""
 
-    def __init__(self, like: MapAdapter, rule: Rule, ids: Mapping[str, Any]) -> None:
+    def __init__(self, like: MapAdapter, request: Request, known: Any) -> None:
         vars(self).update(vars(like))
-        self.found = rule, ids
+        self.path_info, self.default_method = request.path, request.method
+        self.query_args = request.environ.get("QUERY_STRING")
+        self.known = known
 
-    def match(self, *_: Any, **__: Any) -> Any:
-        return self.found
+    def match(self, *args: Any, **kwargs: Any) -> Any:
+        return self.known or super().match(*args, **kwargs)
 
 
 def routed(app: Flask, environ: WSGIEnvironment, rule: Rule, ids: Mapping[str, Any]) -> Any:

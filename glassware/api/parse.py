@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Request
 from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
 
 from glassware.api.loader import quick
 from glassware.api.runtime import runtime
@@ -52,8 +54,7 @@ def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
 
     Raises UnsupportedMediaTypeProblem and MalformedBodyProblem.
     """
-    kind = XML if request.mimetype == "text/xml" else request.mimetype
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    kind, charset = content_type(request.environ.get("CONTENT_TYPE", ""))
     if kind not in supported or charset not in ("utf-8", "utf8", "us-ascii"):
         headers = {"Accept-Patch" if request.method == "PATCH" else "Accept": ", ".join(supported)}
         raise UnsupportedMediaTypeProblem(
@@ -68,6 +69,14 @@ def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
     if not data.strip():
         raise MalformedBodyProblem("The body is empty; it must hold the document.")
     return READERS[kind](data, schema)
+
+
+@lru_cache(256)
+def content_type(header: str) -> tuple[str, str]:
+    """Return the media type that a Content-Type names, and its charset."""
+    kind, parameters = parse_options_header(header)
+    kind = kind.lower()
+    return XML if kind == "text/xml" else kind, parameters.get("charset", "utf-8").lower()
 
 
 def load(schema: Schema, data: Any) -> dict[str, Any]:

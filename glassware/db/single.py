@@ -7,7 +7,7 @@ session.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import ClauseElement, Dialect, Select, bindparam, inspect
@@ -44,8 +44,10 @@ class Shape:
         self.keys = [each.key for each in self.mapper.column_attrs]
         self.primary = [each.key for each in self.mapper.primary_key]
         self.steps = processors(self.table.columns, dialect)
-        self.defaults = [(each.key, each.default) for each in self.table.columns]
-        self.turns = [(each.key, each.onupdate) for each in self.table.columns if each.onupdate]
+        self.defaults = [(each.key, makes(each.default)) for each in self.table.columns]
+        self.turns = [
+            (each.key, makes(each.onupdate)) for each in self.table.columns if each.onupdate
+        ]
         self.updates: dict[frozenset[str], Prepared] = {}
         self.finds: dict[tuple[str, ...], Prepared] = {}
         self.inserts = Prepared(self.table.insert().inline(), dialect)
@@ -83,7 +85,7 @@ class Shape:
         given = vars(item)
         for key, default in self.defaults:
             if key not in given:
-                given[key] = 1 if key == VERSION else value_of(default)
+                given[key] = 1 if key == VERSION else default(None)
         return Change(self.inserts, {key: given[key] for key in self.keys})
 
     def update(self, item: Any) -> Change | None:
@@ -94,7 +96,7 @@ class Shape:
             return None
         for key, default in self.turns:
             if key not in changed:
-                changed[key] = value_of(default)
+                changed[key] = default(None)
         old = {f"{OLD}id": given["id"], f"{OLD}{VERSION}": given[VERSION]}
         changed[VERSION] = given[VERSION] + 1
         given.update(changed)
@@ -135,10 +137,13 @@ class Shapes:
         return self.known[model]
 
 
-def value_of(default: Any) -> Any:
-    if default is None:
-        return None
-    return default.arg(None) if default.is_callable else default.arg
+def makes(default: Any) -> Callable[[Any], Any]:
+    """Return what makes the value of a column that is given none; it takes a context, unused."""
+    if default is not None and default.is_callable:
+        make: Callable[[Any], Any] = default.arg
+        return make
+    value = getattr(default, "arg", None)
+    return lambda _context: value
 
 
 def is_simple(mapper: Any) -> bool:

@@ -6,6 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import cast
 
 from flask import Flask, Response, request
@@ -98,12 +99,17 @@ class Limiter:
 
 def advice(name: str, limit: Limit, counts: Counts) -> Mapping[str, str]:
     """Return the headers of ``DRAFT``: the policy, what is left of it (r) and for how long (t)."""
-    left = max(0, limit.requests - used(counts, limit.seconds))
-    seconds = counts.now_left - limit.seconds if left else wait(counts, limit)
+    left = limit.requests - used(counts, limit.seconds)
+    seconds = counts.now_left - limit.seconds if left > 0 else wait(counts, limit)
     return {
-        "RateLimit-Policy": f'"{name}";q={limit.requests};w={limit.seconds}',
-        "RateLimit": f'"{name}";r={left};t={whole(seconds)}',
+        "RateLimit-Policy": policy(name, limit),
+        "RateLimit": f'"{name}";r={max(0, left)};t={whole(seconds)}',
     }
+
+
+@lru_cache(256)
+def policy(name: str, limit: Limit) -> str:
+    return f'"{name}";q={limit.requests};w={limit.seconds}'
 
 
 def whole(seconds: float) -> int:

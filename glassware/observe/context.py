@@ -6,8 +6,6 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
 
@@ -103,11 +101,17 @@ def ends() -> float:
     return math.inf if trace is None else trace.ends
 
 
-@contextmanager
-def bind(trace: Trace) -> Iterator[Trace]:
-    """Make the trace the current one within the block."""
-    token = _bound.set(trace)
-    try:
-        yield trace
-    finally:
-        _bound.reset(token)
+class bind:  # noqa: N801 - read as a verb, as contextlib's own are
+    """Makes the trace the current one within the block, which it is given to."""
+
+    __slots__ = ("_token", "trace")
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+
+    def __enter__(self) -> Trace:
+        self._token = _bound.set(self.trace)
+        return self.trace
+
+    def __exit__(self, *_: object) -> None:
+        _bound.reset(self._token)
