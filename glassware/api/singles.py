@@ -78,7 +78,7 @@ class Singles:
         """Write what waits, and commit what else the session has done."""
         session, waiting = self.database.session, self.database.session.waiting()
         change, waiting.change = waiting.change, None
-        if change is not None:
+        if change is not None:  # so nobody watches, or it would not have been staged
             single.write(self.database.kept, change)
-        if waiting.made or waiting.touched() or session.watched():
+        if waiting.made or waiting.touched() or (change is None and session.watched()):
             session.commit()

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.util import ScopedRegistry
 
 from glassware.db.single import Change
@@ -35,7 +36,11 @@ class Waiting:
 
     def touched(self) -> list[Any]:
         """Return the rows that a flush would write."""
-        return [*self.new, *self.gone, *(each for each in self.known if inspect(each).modified)]
+        return [
+            *self.new,
+            *self.gone,
+            *(each for each in self.known if instance_state(each).modified),
+        ]
 
     def drop(self, item: Any) -> None:
         for rows in (self.new, self.known, self.gone):

@@ -8,10 +8,14 @@ session.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from types import NoneType
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from sqlalchemy import ClauseElement, Dialect, Select, bindparam, inspect
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm import InstanceState, make_transient_to_detached
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import StaleDataError
 
 from glassware.db.prepared import Kept, Prepared, processors
@@ -20,6 +24,8 @@ MAPPER_EVENTS = tuple(
     f"{when}_{what}" for when in ("before", "after") for what in ("insert", "update", "delete")
 )
 VERSION, OLD = "version", "old_"
+#: What most values are, and what holds the others.
+LITERALS = frozenset({NoneType, bool, int, str, datetime, UUID, InstanceState})
 
 
 class Change(NamedTuple):
@@ -66,7 +72,7 @@ class Shape:
         }
         identity = self.mapper.identity_key_from_primary_key([values[key] for key in self.primary])
         for each in known:
-            if inspect(each).key == identity:
+            if instance_state(each).key == identity:
                 return each
         item: Any = self.mapper.class_manager.new_instance()
         vars(item).update(values)
@@ -90,7 +96,7 @@ class Shape:
 
     def update(self, item: Any) -> Change | None:
         """Give the changed item its next version; return what writes it, None for no change."""
-        given, before = vars(item), inspect(item).committed_state
+        given, before = vars(item), instance_state(item).committed_state
         changed = {key: given[key] for key, old in before.items() if old != given[key]}
         if not changed:
             return None
@@ -182,7 +188,10 @@ def is_known(column: Any) -> bool:
 
 def is_literal(item: Any) -> bool:
     """Whether no value of the item is an expression, which the database works out."""
-    return not any(isinstance(each, ClauseElement) for each in vars(item).values())
+    values = vars(item).values()
+    if LITERALS.issuperset(map(type, values)):
+        return True
+    return not any(isinstance(each, ClauseElement) for each in values)
 
 
 def write(kept: Kept, change: Change) -> None:
