@@ -107,6 +107,7 @@ class ArchiveList(Resource):
         ways = here.parts.ways(here.siblings, files)
         how = Options.of(data), here.parts.workers
         blocks = archive(data["format"], data["entries"], ways, here.parts.limits, *how)
+        blocks = here.parts.watch.attended(request.environ, blocks)
         first = next(blocks)
         name = f"{data['name']}.{data['format']}"
         known = length(data)
@@ -270,8 +271,11 @@ class Look(Resource):
         """Look into the archive at the URL."""
         if "url" not in data:
             raise InvalidProblem("There is no archive.", errors={"url": ["Missing."]})
-        with runtime().parts.outside.stream(data["url"]) as answer:
-            return self.look(laid_down(answer), data)
+        parts = runtime().parts
+        client, source = parts.watch.over(request.environ), parts.outside.stream(data["url"])
+        with client as tether, tether.bound(), source as answer:
+            archive = laid_down(answer)
+        return self.look(archive, data)
 
     def look(self, archive: IO[bytes], data: Mapping[str, Any]) -> Any:
         """List the entries, those that could do harm too: they are not ``safe``."""
