@@ -105,7 +105,7 @@ def translated(error: HTTPException, code: int) -> Problem:
         case NotFound():
             return NotFoundProblem("There is no resource at this URL.")
         case RequestEntityTooLarge():
-            limit = runtime().config["server.max_body"]
+            limit = request.max_content_length
             return TooLargeProblem(f"The body is larger than {limit} bytes.", limit=limit)
     kind = next((kind for kind in tree() if kind.status == code), Problem)
     problem = kind(error.description)
