@@ -10,14 +10,17 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 
+COMMAND = [sys.executable, "-m", "glassware.cli.suite", "archive", "build"]
+
+
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "glassware.cli.suite", "archive", "build", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
+    return subprocess.run([*COMMAND, *words], cwd=folder, capture_output=True, timeout=60)
 
 
 @pytest.fixture
@@ -80,6 +83,26 @@ def test_passphrase_comes_from_a_file(tmp_path, manifest) -> None:
     assert done.returncode == 0
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert all(info.flag_bits & 1 for info in archive.infolist() if info.filename != "go")
+
+
+@pytest.mark.parametrize("output", ["out.zip", "out.7z"])
+def test_terminal_sees_how_far_it_is_also_in_the_middle_of_a_file(tmp_path, output) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(300 * 1024**2)
+    entries = [{"name": "large", "file": "large"}, {"name": "note", "text": "Hello!"}]
+    shown, inner = os.openpty()
+    with open(shown, "rb", closefd=True) as terminal:
+        command = [*COMMAND, told(tmp_path, {"entries": entries}), "-o", output]
+        process = subprocess.Popen(command, cwd=tmp_path, stderr=inner)
+        os.close(inner)
+        lines = []
+        with suppress(OSError):  # which is how a terminal ends
+            while chunk := os.read(terminal.fileno(), 4096):
+                lines.append(chunk.decode())
+        assert process.wait(60) == 0
+    lines = "".join(lines).split("\r")
+    assert any(0 < line.count("#") < 30 and "0/2" in line and "s left" in line for line in lines)
+    assert any(line.count("#") == 30 and "2/2" in line for line in lines)
 
 
 @pytest.mark.parametrize(
