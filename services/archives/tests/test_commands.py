@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-
 COMMAND = [sys.executable, "-m", "glassware.cli.suite", "archive", "build"]
 
 
