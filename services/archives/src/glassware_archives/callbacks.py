@@ -14,6 +14,7 @@ from typing import Any
 from glassware.api import runtime
 from glassware.db import now
 from glassware.jobs import Run, job
+from glassware.jobs.resources import absolute
 from glassware.media import json
 from glassware.problems import InvalidProblem, UpstreamProblem
 
@@ -48,7 +49,7 @@ def archive_callback(run: Run, url: str, secret: str, base: str, outcome: dict[s
 
     The twelfth and last time is 34 minutes after the first. The id of the message stays the same.
     """
-    job_id, result = outcome["id"], outcome["result"]
+    job_id, result, problem = outcome["id"], outcome["result"], outcome["problem"]
     message = {
         "type": f"archive.{outcome['state']}",
         "timestamp": now().isoformat().replace("+00:00", "Z"),
@@ -56,14 +57,14 @@ def archive_callback(run: Run, url: str, secret: str, base: str, outcome: dict[s
             "job": f"{base}/jobs/{job_id}",
             "state": outcome["state"],
             "result": result and base + result,
-            "problem": outcome["problem"],
+            "problem": problem and {**problem, "type": absolute(problem["type"], base)},
         },
     }
     body = json.dumps(message)
     try:
         headers = signed(str(run.id), secret, body, int(time.time()))
         runtime().parts.outside.post(url, body, headers)
-    except UpstreamProblem as problem:
-        if problem.upstream_status == GONE:
-            raise InvalidProblem("The callback wants no more messages.") from problem
+    except UpstreamProblem as error:
+        if error.upstream_status == GONE:
+            raise InvalidProblem("The callback wants no more messages.") from error
         raise

@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from glassware.client import Client, OutsideClient
-from glassware.problems import InvalidProblem, Problem
+from glassware.problems import InvalidProblem, Problem, TooLargeProblem
 from glassware_archives.domain.ahead import Ahead, Bounds, Fetch, Source
 from glassware_archives.domain.engine import ALONE, PLAIN, Stream, build
 from glassware_archives.domain.entries import EARLIEST, Entry, Kind, Limits
@@ -65,6 +65,8 @@ def archive(
     ``target``. ``finished`` is told how many entries are in the archive, of how many.
     """
     wishes = [each for wish in wishes for each in spread(wish, ways, limits)]
+    if len(wishes) > limits.max_entries:
+        raise TooLargeProblem(f"An archive has at most {limits.max_entries} entries.")
     if options.names == "refuse":
         check_names(((each["name"], kind(each)) for each in wishes), FORMATS[form])
     with closing(entries(wishes, ways)) as opened:
