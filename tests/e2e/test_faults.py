@@ -31,7 +31,12 @@ MIB = 1024**2
 @pytest.fixture
 def suite(tmp_path: Path) -> Iterator[worlds.Processes]:
     """A suite of the test's own, to break."""
-    settings = {"limits.default": "", "archives.source_timeout": "30"}
+    # Ten thousand downloads take longer than a token usually holds.
+    settings = {
+        "limits.default": "",
+        "archives.source_timeout": "30",
+        "auth.access_lifetime": "7200",
+    }
     with worlds.processes(tmp_path, settings) as running:
         yield running
 
