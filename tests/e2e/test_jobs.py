@@ -79,6 +79,9 @@ def test_an_archive_that_nobody_waits_for_is_the_one_that_is_streamed(
         assert rest.headers["Content-Range"] == f"bytes 1000-{len(streamed) - 1}/{len(streamed)}"
         other = client.get(job["result"], headers={**headers, "If-Range": '"another"'})
         assert (other.status_code, other.content) == (200, streamed)
+        for odd in ("bytes=0-1,5-6", "lines=1-2", "bytes=x"):
+            all_of_it = client.get(job["result"], headers={**ann.headers, "Range": odd})
+            assert (all_of_it.status_code, all_of_it.content) == (200, streamed)
         beyond = client.get(job["result"], headers={**ann.headers, "Range": "bytes=9999999-"})
         assert_problem(beyond, 416)
         same = client.get(job["result"], headers={**ann.headers, "If-None-Match": tag})

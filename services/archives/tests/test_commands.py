@@ -53,7 +53,7 @@ def test_archive_of_files_is_made_in_the_format_of_its_name(tmp_path, manifest) 
 
 
 def test_same_manifest_gives_the_same_bytes_on_the_standard_output(tmp_path, manifest) -> None:
-    path = told(tmp_path, {**manifest, "manifest": True})
+    path = told(tmp_path, {**manifest, "manifest": True, "name": "n"})
     first, second = run(tmp_path, path), run(tmp_path, path, "--output", "-")
     assert first.stdout == second.stdout
     with zipfile.ZipFile(io.BytesIO(first.stdout)) as archive:

@@ -162,7 +162,7 @@ class Archive(Resource):
     statuses = (200, 206, 304, 307, 416)
 
     def get(self, who: Principal, id: UUID) -> Response:
-        """Return the file, or the ranges of it that are asked for (RFC 9110 section 14)."""
+        """Return the file, or the range of it that is asked for (RFC 9110 section 14)."""
         return download(finished(own(who), id))
 
 
@@ -197,7 +197,7 @@ class LentArchive(Resource):
     problems = (links.LinkProblem,)
 
     def get(self, _who: Principal, id: UUID) -> Response:
-        """Return the file, or the ranges of it that are asked for."""
+        """Return the file, or the range of it that is asked for."""
         if "token" not in request.args:
             raise InvalidParameterProblem("The link is cut.", errors={"token": ["Missing."]})
         job = database().session.scalar(select(Job).filter_by(id=id, state=DONE))
@@ -213,7 +213,7 @@ def finished(jobs: Select[Any], id: UUID) -> Job:
 
 
 def download(job: Job) -> Response:
-    """Return the archive that the job made, or the ranges of it that are asked for."""
+    """Return the archive that the job made, or the range of it that is asked for."""
     store = runtime().parts.store
     stored = store.find(f"{job.id}.{job.fence}")
     if stored is None:
@@ -234,9 +234,15 @@ def download(job: Job) -> Response:
 
 
 def conditional(response: Response, size: int) -> Response:
-    """Return what the conditions and ranges of the request leave of a response."""
+    """Return what the conditions and the range of the request leave of a response.
+
+    Several ranges, another unit, and what is no range are left aside (RFC 9110 section 14.2).
+    """
+    asked = dict(request.environ)
+    if request.range is None or request.range.units != "bytes" or len(request.range.ranges) > 1:
+        asked.pop("HTTP_RANGE", None)
     try:
-        response.make_conditional(request.environ, accept_ranges=True, complete_length=size)
+        response.make_conditional(asked, accept_ranges=True, complete_length=size)
         if response.status_code == HTTPStatus.PRECONDITION_FAILED:
             raise StaleProblem("The archive is not the one that If-Match names.")
     except Exception:

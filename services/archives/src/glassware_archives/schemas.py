@@ -131,7 +131,7 @@ class ManifestSchema(ArchiveSchema):
     """An archive to be made on the command line."""
 
     class Meta:
-        exclude = ("passphrase", "name", "callback")
+        exclude = ("passphrase", "callback")
 
     entries = fields.List(fields.Nested(LocalEntrySchema), required=True, validate=Length(min=1))
 
