@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from glassware.api import Instant, Schema
-from glassware_archives.callbacks import key_of
+from glassware.client.webhook import key_of
 from glassware_archives.domain import FORMATS
 from glassware_archives.domain.options import COMPRESSIONS
 
