@@ -14,7 +14,8 @@ pytest := $(bin)/python -m pytest
 alone := not readers and not large and not browser and not nginx and not puppet and not jenkins and not rabbitmq
 # Those that make services, which takes a while.
 made := tests/template tests/newborn
-readers := unzip libarchive-tools 7zip libxml2-utils binutils cpio lz4 xorriso default-jdk-headless
+readers := unzip libarchive-tools 7zip libxml2-utils binutils cpio lz4 zstd xorriso unar mtree-netbsd \
+	default-jdk-headless
 python := bench cookiecutter-template glassware tests tools docs $(addprefix services/,$(services))
 
 # The tools of the virtualenv are found by the programs that the targets start.

@@ -26,6 +26,7 @@ from glassware.observe import context
 from glassware.observe.edge import PROBLEM
 from glassware.observe.logging import event
 from glassware.problems import (
+    BadRequestProblem,
     ConflictProblem,
     InternalProblem,
     InvalidProblem,
@@ -54,6 +55,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(OperationalError, from_outage)
     app.register_error_handler(PoolTimeout, from_outage)
     app.register_error_handler(DataError, from_range)
+    app.register_error_handler(BrokenPipeError, from_leaver)
     app.register_error_handler(Exception, from_fault)
 
 
@@ -103,7 +105,7 @@ def translated(error: HTTPException, code: int) -> Problem:
         case NotFound():
             return NotFoundProblem("There is no resource at this URL.")
         case RequestEntityTooLarge():
-            limit = runtime().config["server.max_body"]
+            limit = request.max_content_length
             return TooLargeProblem(f"The body is larger than {limit} bytes.", limit=limit)
     kind = next((kind for kind in tree() if kind.status == code), Problem)
     problem = kind(error.description)
@@ -142,6 +144,12 @@ def from_fault(error: Exception) -> Response:
     rollback()
     event(log, "request_failed", level=logging.ERROR, exc_info=error)
     return render(InternalProblem("The service failed; its log has the story of this request id."))
+
+
+def from_leaver(_error: BrokenPipeError) -> Response:
+    """Answer nobody: the client has left."""
+    rollback()
+    return render(BadRequestProblem("The client has left."))
 
 
 def rollback() -> None:

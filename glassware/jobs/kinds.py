@@ -12,7 +12,7 @@ from uuid import UUID
 
 from glassware.api import runtime
 from glassware.auth import Principal
-from glassware.client import Acting
+from glassware.client import Acting, Tether
 from glassware.observe.context import Trace
 from glassware.problems import Problem
 
@@ -95,6 +95,7 @@ class Run:
 
     def __post_init__(self) -> None:
         self.lost = threading.Event()
+        self.tether = Tether()
         self.done = 0
         self.total: int | None = None
         self.steps: int | None = None
@@ -106,6 +107,11 @@ class Run:
     def token(self) -> str:
         """The token that its calls to neighbours go with. Raises what ``Acting.token`` raises."""
         return self.acting if isinstance(self.acting, str) else self.acting.token()
+
+    def lose(self) -> None:
+        """Tell the run that it is lost, and end the calls that it waits for."""
+        self.lost.set()
+        self.tether.cut()
 
     def progress(self, done: int, total: int | None = None) -> None:
         """Tell how far it is, and learn whether to go on. Call it often. Raises LostError."""

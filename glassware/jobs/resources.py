@@ -35,13 +35,25 @@ class MadeURL(fields.String):
         return None if value is None else public_url() + value
 
 
-class ProblemSchema(Schema):
-    """Why a job failed, or what is missing from what it made (RFC 9457)."""
+class TypeURL(fields.String):
+    """The type of a problem; our own is kept as its path."""
 
-    type = fields.String()
+    def _serialize(self, value: Any, *args: Any, **kwargs: Any) -> str | None:
+        return absolute(value, public_url())
+
+
+class ProblemSchema(Schema):
+    """Why a job failed, or what is missing from what it made (RFC 9457).
+
+    ``entry`` names the part of what was asked for that it failed by.
+    """
+
+    type = TypeURL()
     title = fields.String()
     status = fields.Integer()
     detail = fields.String()
+    instance = fields.String()
+    entry = fields.String()
     service = fields.String()
     request_id = fields.String()
     errors = fields.Dict(fields.String(), fields.List(fields.String()))
@@ -65,6 +77,11 @@ class JobSchema(Schema):
     created_at = Instant(dump_only=True)
     finished_at = Instant(dump_only=True, allow_none=True)
     expires_at = Instant(dump_only=True, allow_none=True)
+
+
+def absolute(path: str, base: str) -> str:
+    """Return the URL of a path below the base; a URL is left as it is."""
+    return base + path if path.startswith("/") else path
 
 
 def own(who: Principal) -> Select[Any]:

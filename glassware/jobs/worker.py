@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
 from glassware.api import runtime
+from glassware.client import CutError
 from glassware.jobs.kinds import LostError, Run, acting
 from glassware.jobs.model import DONE, FAILED
 from glassware.jobs.queue import Queue
@@ -62,7 +63,7 @@ class Worker:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         for run in list(self.runs):
-            run.lost.set()
+            run.lose()
         for thread in threads:
             thread.join()
 
@@ -128,9 +129,9 @@ class Worker:
             return self.fail(run, Problem("Its worker died time and again."))
         self.runs.add(run)
         try:
-            with acting(run), self.alive(run):
+            with acting(run), self.alive(run), run.tether.bound():
                 result = run.kind.function(run, **run.arguments)
-        except LostError:
+        except (LostError, CutError):
             return "released" if self.queue.release(run) else "lost"
         except Problem as problem:
             return self.fail(run, problem)
@@ -163,7 +164,7 @@ class Worker:
                 except SQLAlchemyError:
                     held = time.monotonic() < ends
                 if not held:
-                    run.lost.set()
+                    run.lose()
                     return
 
         thread = threading.Thread(target=beat, name=f"beat-{run.id}")

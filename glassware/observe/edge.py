@@ -201,6 +201,9 @@ class Body:
             except StopIteration:
                 self.ended = True
                 raise
+            except BrokenPipeError:  # the client has left
+                self.exchange.finish(aborted=True)
+                raise
             except BaseException:
                 self.exchange.finish(failed=True)
                 raise

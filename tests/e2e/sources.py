@@ -15,8 +15,8 @@ BLOCK = random.Random(7).randbytes(65_536)
 
 class Source(ThreadingHTTPServer):
     """``/blocks/N`` sends N blocks of 64 KiB, ``/slow/N`` 10 ms apart; ``/dying/N`` promises
-    twice as many; ``/endless`` goes on until the client leaves, which
-    sets ``left``; ``/redirect?URL`` sends elsewhere."""
+    twice as many; ``/endless`` goes on until the client leaves, which sets ``left``, and
+    ``/silent`` says nothing after 20 blocks, until then; ``/redirect?URL`` sends elsewhere."""
 
     daemon_threads = True
 
@@ -70,6 +70,13 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.write(BLOCK)
                 time.sleep(0.01)
         except OSError:
+            self.server.left.set()
+
+    def send_silent(self, _argument: str) -> None:
+        self.begin(None)
+        for _ in range(20):
+            self.wfile.write(BLOCK)
+        if not self.connection.recv(1):
             self.server.left.set()
 
     def send_redirect(self, argument: str) -> None:

@@ -31,7 +31,13 @@ MIB = 1024**2
 @pytest.fixture
 def suite(tmp_path: Path) -> Iterator[worlds.Processes]:
     """A suite of the test's own, to break."""
-    with worlds.processes(tmp_path, {"limits.default": ""}) as running:
+    # Ten thousand downloads take longer than a token usually holds.
+    settings = {
+        "limits.default": "",
+        "archives.source_timeout": "30",
+        "auth.access_lifetime": "7200",
+    }
+    with worlds.processes(tmp_path, settings) as running:
         yield running
 
 
@@ -99,10 +105,11 @@ def test_a_stopping_service_finishes_the_request_in_progress(suite: worlds.Proce
     assert size > 400 * 65_536
 
 
-def test_a_client_that_leaves_stops_the_source(suite: worlds.Processes) -> None:
+@pytest.mark.parametrize("kind", ["endless", "silent"])
+def test_a_client_that_leaves_stops_the_source(suite: worlds.Processes, kind: str) -> None:
     ann = suite.person()
     with source(suite.file_port) as files, suite.http("archives") as client:
-        body = {"format": "zip", "entries": [{"name": "x", "url": f"{files.url}/endless"}]}
+        body = {"format": "zip", "entries": [{"name": "x", "url": f"{files.url}/{kind}"}]}
         request = {"json": body, "headers": ann.headers}
         with client.stream("POST", "/archives", **request) as answer:
             next(answer.iter_raw())

@@ -7,10 +7,13 @@ import random
 import sqlite3
 import time
 from base64 import b64encode
-from contextlib import ExitStack, closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx2
 import pytest
 
 from glassware.jobs.worker import Worker
@@ -76,6 +79,9 @@ def test_an_archive_that_nobody_waits_for_is_the_one_that_is_streamed(
         assert rest.headers["Content-Range"] == f"bytes 1000-{len(streamed) - 1}/{len(streamed)}"
         other = client.get(job["result"], headers={**headers, "If-Range": '"another"'})
         assert (other.status_code, other.content) == (200, streamed)
+        for odd in ("bytes=0-1,5-6", "lines=1-2", "bytes=x"):
+            all_of_it = client.get(job["result"], headers={**ann.headers, "Range": odd})
+            assert (all_of_it.status_code, all_of_it.content) == (200, streamed)
         beyond = client.get(job["result"], headers={**ann.headers, "Range": "bytes=9999999-"})
         assert_problem(beyond, 416)
         same = client.get(job["result"], headers={**ann.headers, "If-None-Match": tag})
@@ -136,14 +142,20 @@ def test_processes_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served_o
             {"name": "x", "text": "end"},
         ]
         wish = {"format": "tar", "entries": entries}
-        orders = [order(suite, ann, {**wish, "name": f"n{number}"}) for number in range(6)]
-        urls = [answer.headers["Location"] for answer in orders]
+        urls = [insisted(suite, ann, {**wish, "name": f"n{number}"}) for number in range(5)]
+        more = ThreadPoolExecutor(1).submit(
+            lambda: [insisted(suite, ann, {**wish, "name": f"m{number}"}) for number in range(5)]
+        )
         for victim in ("archives-worker", "archives", "archives-worker"):
             time.sleep(chance.uniform(0.8, 2.0))
             kill(suite, victim)
             for url in urls:
                 file_is_whole_or_absent(suite, ann, url)
+        urls += more.result(60)
         jobs = [finished(suite, ann, url, 180) for url in urls]
+        with suite.http("archives") as client:
+            listed = client.get("/jobs?limit=100", headers=ann.headers).json()["items"]
+        assert sorted(job["url"] for job in listed) == sorted(urls), "lost, or made twice"
         assert {job["state"] for job in jobs} <= {"done", "failed"}, jobs
         done = [job for job in jobs if job["state"] == "done"]
         with suite.http("archives") as client:
@@ -155,6 +167,20 @@ def test_processes_that_are_killed_lose_no_job_and_no_half_of_a_file_is_served_o
             # A worker sweeps when it starts.
             kill(suite, "archives-worker")
             in_the_end_there_is_only(settings["archives.s3_endpoint"], done)
+
+
+def insisted(world: worlds.World, who: worlds.Person, body: Any, patience: float = 60) -> str:
+    """Order an archive, again and again while nobody answers; return the URL of its job."""
+    key, deadline = uuid4().hex, time.monotonic() + patience
+    time.sleep(0.3)
+    while True:
+        with suppress(httpx2.TransportError):
+            answer = order(world, who, body, **{"Idempotency-Key": key})
+            if answer.status_code == 202:
+                return str(answer.headers["Location"])
+            assert answer.status_code in (409, 503), answer.text
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def kill(suite: worlds.Processes, name: str) -> None:

@@ -87,6 +87,14 @@ def test_compression_is_the_one_that_was_chosen(make: Any) -> None:
     assert "compression" in problem["errors"]
 
 
+def test_too_many_entries_are_refused_before_the_first_byte(make: Any) -> None:
+    archives = make(**{"archives.max_entries": "2000"})
+    entries = [{"name": f"{number}", "text": "x" * 100} for number in range(2001)]
+    assert streamed(archives, entries[1:], format="tar").status_code == 200
+    assert "2000" in assert_problem(streamed(archives, entries, format="tar"), 413)["detail"]
+    assert archives.built(entries, format="tar")["problem"]["status"] == 413
+
+
 def test_time_permissions_and_names_are_those_that_were_chosen(make: Any) -> None:
     entry = {"name": "/C:/con", "text": "x", "mode": "640", "modified": "2020-02-02T02:02:02Z"}
     archives = make()
@@ -112,6 +120,9 @@ def test_what_is_missing_is_told_in_the_status_of_the_job(make: Any) -> None:
     job = archives.built(entries, on_error="report")
     assert job["state"] == "done"
     assert list(job["problem"]["errors"]) == ["gone"]
+    failed = archives.built(entries)["problem"]
+    assert failed["entry"] == "gone"
+    assert failed["type"] == "http://127.0.0.1:7003/problems/unreachable"
     with opened(archives.get(job["result"])) as archive:
         assert archive.namelist() == ["a.txt", "b.txt", "_errors.json"]
     assert archives.built(TEXTS, on_error="report")["problem"] is None

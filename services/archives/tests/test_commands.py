@@ -10,14 +10,16 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+COMMAND = [sys.executable, "-m", "glassware.cli.suite", "archive", "build"]
+
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "glassware.cli.suite", "archive", "build", *words]
-    return subprocess.run(command, cwd=folder, capture_output=True, timeout=60)
+    return subprocess.run([*COMMAND, *words], cwd=folder, capture_output=True, timeout=60)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def test_archive_of_files_is_made_in_the_format_of_its_name(tmp_path, manifest) 
 
 
 def test_same_manifest_gives_the_same_bytes_on_the_standard_output(tmp_path, manifest) -> None:
-    path = told(tmp_path, {**manifest, "manifest": True})
+    path = told(tmp_path, {**manifest, "manifest": True, "name": "n"})
     first, second = run(tmp_path, path), run(tmp_path, path, "--output", "-")
     assert first.stdout == second.stdout
     with zipfile.ZipFile(io.BytesIO(first.stdout)) as archive:
@@ -80,6 +82,26 @@ def test_passphrase_comes_from_a_file(tmp_path, manifest) -> None:
     assert done.returncode == 0
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert all(info.flag_bits & 1 for info in archive.infolist() if info.filename != "go")
+
+
+@pytest.mark.parametrize("output", ["out.zip", "out.7z"])
+def test_terminal_sees_how_far_it_is_also_in_the_middle_of_a_file(tmp_path, output) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(300 * 1024**2)
+    entries = [{"name": "large", "file": "large"}, {"name": "note", "text": "Hello!"}]
+    shown, inner = os.openpty()
+    command = [*COMMAND, told(tmp_path, {"entries": entries}), "-o", output]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=inner)
+    os.close(inner)
+    told_there = b""
+    with suppress(OSError):  # which is how a terminal ends
+        while chunk := os.read(shown, 4096):
+            told_there += chunk
+    os.close(shown)
+    assert process.wait(60) == 0
+    lines = told_there.decode().split("\r")
+    assert any(0 < line.count("#") < 30 and "0/2" in line and "s left" in line for line in lines)
+    assert any(line.count("#") == 30 and "2/2" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from glassware.testing import Issuer, Mesh, assert_problem
 from glassware_archives.app import service
-from glassware_archives.domain import Entry, Limits, build
+from glassware_archives.domain import Entry, Limits, Options, build
 
 USER = "11111111-1111-4111-8111-111111111111"
 
@@ -40,9 +40,9 @@ def house() -> Iterator[House]:
         yield House(mesh, issuer)
 
 
-def zipped(**files: bytes) -> bytes:
+def zipped(told: bool = False, **files: bytes) -> bytes:
     entries = [Entry(name, [content]) for name, content in files.items()]
-    return b"".join(build("zip", entries, Limits()))
+    return b"".join(build("zip", entries, Limits(), Options(manifest=told)))
 
 
 def test_an_archive_is_listed_taken_from_and_compared(house: House) -> None:
@@ -61,6 +61,13 @@ def test_an_archive_is_listed_taken_from_and_compared(house: House) -> None:
     verdict = house.look("/verifications", data, entries=[{"name": "one", "size": 2}]).json()
     assert verdict["holds"] is False
     assert len(verdict["faults"]) == 2
+
+
+def test_an_archive_is_what_the_manifest_in_it_says(house: House) -> None:
+    data = zipped(told=True, one=b"1", two=b"22")
+    told = json.loads(house.look("/extracts", data, entry="_manifest.json").content)
+    verdict = house.look("/verifications", data, entries=told["entries"]).json()
+    assert verdict == {"holds": True, "faults": []}
 
 
 def test_what_cannot_be_looked_into_is_a_problem(house: House) -> None:

@@ -78,3 +78,18 @@ def test_what_a_neighbour_does_not_have_is_a_problem_with_its_own_as_the_cause(
     with mesh.client("archives") as client:
         answer = client.post("/archives", json={"entries": [entry]}, headers=ann)
     assert assert_problem(answer, 502, "upstream")["cause"]["status"] == 404
+
+
+def test_what_a_neighbour_has_in_another_medium_is_taken_as_it_is(
+    mesh: Mesh, ann: dict[str, str], task: str
+) -> None:
+    entry = {"name": "a", "service": "tasks", "path": task, "accept": "text/html"}
+    with mesh.client("archives") as client:
+        answer = client.post("/archives", json={"entries": [entry]}, headers=ann)
+        refused = {**entry, "accept": "text/html\r\nX-Evil: 1"}
+        assert_problem(client.post("/archives", json={"entries": [refused]}, headers=ann), 422)
+    packed = zipfile.ZipFile(io.BytesIO(answer.content))
+    with mesh.client("tasks") as client:
+        sent = client.get(task, headers={**ann, "Accept": "text/html"})
+    assert packed.read("a") == sent.content
+    assert sent.headers["Content-Type"].startswith("text/html")

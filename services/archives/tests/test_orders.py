@@ -15,6 +15,22 @@ def test_progress_is_in_bytes_and_in_entries(make):
     assert job["seconds_left"] is None
 
 
+def test_the_length_that_is_known_before_is_the_total(make):
+    job = make().built(INLINE, compression="store")
+    assert job["total"] == job["done"] > 100
+
+
+def test_each_file_of_a_folder_is_an_entry_of_the_progress(make, tmp_path):
+    (tmp_path / "exported").mkdir()
+    for number in range(7):
+        (tmp_path / "exported" / f"{number}").write_bytes(b"x")
+    archives = make(**{"archives.exports": f"reports={tmp_path}/exported"})
+    headers = archives.issuer.headers(archives.me, "archives:write exports:read")
+    folder = {"name": "all", "export": "reports", "path": "/"}
+    job = archives.built([folder, *INLINE], headers=headers)
+    assert (job["state"], job["steps"], job["steps_total"]) == ("done", 9, 9)
+
+
 def test_the_same_content_is_built_once_and_kept_for_all_who_ask_again(make):
     archives = make()
     first = archives.built(INLINE)["url"]

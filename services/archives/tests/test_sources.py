@@ -110,7 +110,8 @@ def test_more_than_may_be_uploaded_is_refused_also_when_its_length_is_not_told(
     house: House,
 ) -> None:
     manifest = {"entries": [{"name": "x", "part": "one"}]}
-    assert_problem(house.upload(manifest, one=bytes(3_000_001)), 413)
+    problem = assert_problem(house.upload(manifest, one=bytes(3_000_001)), 413)
+    assert problem["limit"] == 3_000_000
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,7 +44,7 @@ def build(
         ensure_environment,
     )
     from glassware_archives.domain import build as built
-    from glassware_archives.domain.sources import Ways, entries
+    from glassware_archives.domain.sources import Ways, entries, told_size
 
     ensure_environment()
     wish = read(Path(manifest), output)
@@ -52,7 +52,8 @@ def build(
         wish["passphrase"] = Path(passphrase_file).read_text("utf-8").partition("\n")[0]
     ways = Ways(outside_client(allow=tuple(filter(None, allow.split(","))), deadline=86_400), {})
     limits = Limits(max_entries=10**7, max_bytes=2**50, max_seconds=86_400, max_spool=2**40)
-    ledger, progress = Ledger(), Progress(len(wish["entries"]), not quiet and sys.stderr.isatty())
+    sizes = [told_size(each) for each in wish["entries"]]
+    ledger, progress = Ledger(), Progress(sizes, not quiet and sys.stderr.isatty())
     with closing(entries(wish["entries"], ways)) as opened:
         counted = progress.counted(opened)
         how = limits, Options.of(wish), Workers(), ledger
@@ -120,37 +121,49 @@ def write(blocks: Iterator[bytes], output: str) -> None:
 
 
 class Progress:
-    """A line on a terminal: how many entries of all, how many bytes, how fast."""
+    """A line on a terminal: how far, how many entries of all, how many bytes, how fast, how long.
 
-    def __init__(self, total: int, shows: bool) -> None:
-        self._total, self._shows = total, shows
-        self._done = self._bytes = 0
+    It goes by the bytes that were read where all sizes are known before, else by the entries.
+    """
+
+    def __init__(self, sizes: Sequence[int | None], shows: bool) -> None:
+        self._entries, self._shows = len(sizes), shows
+        self._total = None if None in sizes else sum(size or 0 for size in sizes)
+        self._done = self._read = self._made = 0
         self._began, self._next = time.monotonic(), 0.0
 
     def counted(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         """Yield the entries; the next is asked for when the last is in the archive."""
         for self._done, entry in enumerate(entries):
-            yield entry
-        self._done = self._total
+            yield entry._replace(content=self._watched(entry.content))
+        self._done = self._entries
+
+    def _watched(self, content: Iterable[Any]) -> Iterator[Any]:
+        for chunk in content:
+            self._read += len(chunk)
+            self._tell()
+            yield chunk
 
     def shown(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         """Yield the blocks, and show how far they have come."""
         with suppress(GeneratorExit):
             for block in blocks:
-                self._bytes += len(block)
-                if self._shows and time.monotonic() >= self._next:
-                    self._show()
+                self._made += len(block)
+                self._tell()
                 yield block
         if self._shows:
-            self._show()
-            print(file=sys.stderr)
+            print(self.line(), file=sys.stderr)
 
-    def _show(self) -> None:
-        self._next = time.monotonic() + _EVERY
-        filled = "#" * (_BAR * self._done // max(1, self._total))
-        size = self._bytes / 2**20
-        rate = size / max(0.001, time.monotonic() - self._began)
-        line = (
-            f"\r[{filled:{_BAR}}] {self._done}/{self._total}  {size:,.1f} MiB  {rate:,.0f} MiB/s "
-        )
-        print(line, end="", file=sys.stderr, flush=True)
+    def _tell(self) -> None:
+        if self._shows and time.monotonic() >= self._next:
+            self._next = time.monotonic() + _EVERY
+            print(self.line(), end="", file=sys.stderr, flush=True)
+
+    def line(self) -> str:
+        """Return the line, which takes the place of the one before."""
+        seconds = max(0.001, time.monotonic() - self._began)
+        share = self._read / self._total if self._total else self._done / max(1, self._entries)
+        left = f"{seconds * (1 - share) / share:,.0f} s left" if 0 < share < 1 else ""
+        size = self._made / 2**20
+        told = f"{self._done}/{self._entries}  {size:,.1f} MiB  {size / seconds:,.0f} MiB/s  {left}"
+        return f"\r[{'#' * int(_BAR * share):{_BAR}}] {told}\x1b[K"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from glassware.client import Client, outside_client
+from glassware.client import Client, Watch, outside_client
 from glassware.config import Config, ConfigError
 from glassware_archives.domain import Limits, Workers, ensure_environment
 from glassware_archives.domain.ahead import Bounds
@@ -43,7 +43,7 @@ def store(config: Config) -> Store | Bucket:
 
 
 class Parts:
-    """The limits of an archive, who compresses it, the ways to its sources, and the store."""
+    """The limits of an archive, who compresses it, who waits for it, its sources, and the store."""
 
     def __init__(self, config: Config) -> None:
         ensure_environment()
@@ -54,6 +54,7 @@ class Parts:
             max_spool=config["archives.max_spool"],
         )
         self.workers = Workers()
+        self.watch = Watch()
         self.store = store(config)
         self.outside = outside_client(
             allow=config["archives.allowed_sources"],

@@ -107,6 +107,7 @@ class ArchiveList(Resource):
         ways = here.parts.ways(here.siblings, files)
         how = Options.of(data), here.parts.workers
         blocks = archive(data["format"], data["entries"], ways, here.parts.limits, *how)
+        blocks = here.parts.watch.attended(request.environ, blocks)
         first = next(blocks)
         name = f"{data['name']}.{data['format']}"
         known = length(data)
@@ -161,7 +162,7 @@ class Archive(Resource):
     statuses = (200, 206, 304, 307, 416)
 
     def get(self, who: Principal, id: UUID) -> Response:
-        """Return the file, or the ranges of it that are asked for (RFC 9110 section 14)."""
+        """Return the file, or the range of it that is asked for (RFC 9110 section 14)."""
         return download(finished(own(who), id))
 
 
@@ -196,7 +197,7 @@ class LentArchive(Resource):
     problems = (links.LinkProblem,)
 
     def get(self, _who: Principal, id: UUID) -> Response:
-        """Return the file, or the ranges of it that are asked for."""
+        """Return the file, or the range of it that is asked for."""
         if "token" not in request.args:
             raise InvalidParameterProblem("The link is cut.", errors={"token": ["Missing."]})
         job = database().session.scalar(select(Job).filter_by(id=id, state=DONE))
@@ -212,7 +213,7 @@ def finished(jobs: Select[Any], id: UUID) -> Job:
 
 
 def download(job: Job) -> Response:
-    """Return the archive that the job made, or the ranges of it that are asked for."""
+    """Return the archive that the job made, or the range of it that is asked for."""
     store = runtime().parts.store
     stored = store.find(f"{job.id}.{job.fence}")
     if stored is None:
@@ -233,9 +234,15 @@ def download(job: Job) -> Response:
 
 
 def conditional(response: Response, size: int) -> Response:
-    """Return what the conditions and ranges of the request leave of a response."""
+    """Return what the conditions and the range of the request leave of a response.
+
+    Several ranges, another unit, and what is no range are left aside (RFC 9110 section 14.2).
+    """
+    asked = dict(request.environ)
+    if request.range is None or request.range.units != "bytes" or len(request.range.ranges) > 1:
+        asked.pop("HTTP_RANGE", None)
     try:
-        response.make_conditional(request.environ, accept_ranges=True, complete_length=size)
+        response.make_conditional(asked, accept_ranges=True, complete_length=size)
         if response.status_code == HTTPStatus.PRECONDITION_FAILED:
             raise StaleProblem("The archive is not the one that If-Match names.")
     except Exception:
@@ -270,8 +277,11 @@ class Look(Resource):
         """Look into the archive at the URL."""
         if "url" not in data:
             raise InvalidProblem("There is no archive.", errors={"url": ["Missing."]})
-        with runtime().parts.outside.stream(data["url"]) as answer:
-            return self.look(laid_down(answer), data)
+        parts = runtime().parts
+        client, source = parts.watch.over(request.environ), parts.outside.stream(data["url"])
+        with client as tether, tether.bound(), source as answer:
+            archive = laid_down(answer)
+        return self.look(archive, data)
 
     def look(self, archive: IO[bytes], data: Mapping[str, Any]) -> Any:
         """List the entries, those that could do harm too: they are not ``safe``."""

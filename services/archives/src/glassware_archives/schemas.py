@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Length, OneOf, Range, Regexp
 
 from glassware.api import Instant, Schema
-from glassware_archives.callbacks import key_of
+from glassware.client.webhook import key_of
 from glassware_archives.domain import FORMATS
 from glassware_archives.domain.options import COMPRESSIONS
 
@@ -19,7 +19,8 @@ from glassware_archives.domain.options import COMPRESSIONS
 SERVICES = ("tasks",)
 SOURCES = ("text", "base64", "url", "part", "export", "service")
 KINDS = ("file", "directory", "symlink")
-MEDIA = ("application/json", "application/xml")
+_NAME = r"[A-Za-z0-9*][A-Za-z0-9!#$&^_.+-]{0,60}"
+MEDIA = Regexp(rf"{_NAME}/{_NAME}\Z", error="A media type, such as text/calendar or */*.")
 
 
 class Base64(fields.String):
@@ -60,7 +61,7 @@ class EntrySchema(Schema):
     part = fields.String(validate=Length(min=1, max=200))
     export = fields.String(validate=Length(min=1, max=100))
     path = fields.String(validate=[Length(max=2048), Regexp(r"/(?!/)", error="Begins with one /.")])
-    accept = fields.String(load_default=MEDIA[0], validate=OneOf(MEDIA))
+    accept = fields.String(load_default="application/json", validate=MEDIA)
     size = fields.Integer(strict=True, validate=Range(min=0, max=2**53))
     modified = Instant()
 
@@ -130,7 +131,7 @@ class ManifestSchema(ArchiveSchema):
     """An archive to be made on the command line."""
 
     class Meta:
-        exclude = ("passphrase", "name", "callback")
+        exclude = ("passphrase", "callback")
 
     entries = fields.List(fields.Nested(LocalEntrySchema), required=True, validate=Length(min=1))
 

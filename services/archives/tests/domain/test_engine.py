@@ -12,7 +12,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.problems import InvalidProblem, TooLargeProblem
-from glassware_archives.domain import FORMATS, Entry, Limits, Options, build
+from glassware_archives.domain import FORMATS, Entry, Limits, Options, Workers, build
+from glassware_archives.domain.engine import ALONE
 
 LIMITS = Limits()
 KIB = 1024
 MIB = 1024 * KIB
 NOISE = random.Random(7).randbytes(2 * MIB)
+
+TEXT = b" ".join(b"%x" % number for number in range(150_000))[:600_000]
+WORKERS = [Workers(count) for count in (1, 2, 5)]
 
 # An mtree has no content; it has a test of its own.
 HOLDING = [format for format in FORMATS if format != "mtree"]
@@ -62,8 +66,10 @@ def cut(data: bytes, length: int = 10_000) -> list[bytes]:
     return [data[start : start + length] for start in range(0, len(data), length)]
 
 
-def archive(format: str, *entries: Entry, limits: Limits = LIMITS, **options) -> bytes:
-    blocks = list(build(format, entries, limits, Options(**options)))
+def archive(
+    format: str, *entries: Entry, limits: Limits = LIMITS, workers: Workers = ALONE, **options
+) -> bytes:
+    blocks = list(build(format, entries, limits, Options(**options), workers))
     assert all(0 < len(block) <= 64 * KIB for block in blocks)
     return b"".join(blocks)
 
@@ -161,13 +167,21 @@ def test_any_set_of_entries_makes_the_round_trip(format: str, data, unpack) -> N
 
 
 @every_steady_format
-@given(cuts=st.lists(st.integers(0, 200_000)), size=st.sampled_from([None, 200_000]))
-@settings(max_examples=10, deadline=None)
-def test_bytes_do_not_depend_on_how_the_sources_arrive(format: str, cuts, size) -> None:
-    content = NOISE[:200_000]
+@given(
+    cuts=st.lists(st.integers(0, 600_000)),
+    size=st.sampled_from([None, 600_000]),
+    content=st.sampled_from([NOISE[:600_000], TEXT, NOISE[:300_000] + TEXT[:300_000]]),
+    workers=st.sampled_from(WORKERS),
+    how=st.sampled_from([{}, {"manifest": True}, {"on_error": "report"}]),
+)
+@settings(max_examples=15, deadline=None)
+def test_bytes_depend_neither_on_how_the_sources_arrive_nor_on_the_number_of_workers(
+    format: str, cuts, size, content, workers, how
+) -> None:
     edges = [0, *sorted(cuts), len(content)]
     pieces = [content[start:end] for start, end in pairwise(edges)]
-    assert archive(format, Entry("a", pieces, size)) == archive(format, Entry("a", [content], size))
+    whole = archive(format, Entry("a", [content], size), **how)
+    assert archive(format, Entry("a", pieces, size), workers=workers, **how) == whole
 
 
 @pytest.mark.parametrize("limits", [LIMITS, Limits(max_bytes=10 * 1024**3)])
@@ -204,6 +218,34 @@ def test_format_that_is_not_known_is_refused_at_once() -> None:
     with pytest.raises(InvalidProblem) as caught:
         build("rar", [], LIMITS)
     assert "tar.zst" in caught.value.errors["format"][0]
+
+
+KEPT = {
+    "bin": ("directory", 0o750),
+    "bin/run": ("file", 0o755),
+    "bin/go": ("symlink", 0o777),
+    "secret": ("file", 0o600),
+}
+
+
+@pytest.mark.parametrize("format", [name for name in HOLDING if not FORMATS[name].flat])
+def test_folders_links_permissions_and_times_are_kept(format: str) -> None:
+    import libarchive
+
+    moment = datetime(2024, 2, 29, 12, 30, 58, tzinfo=UTC)
+    entries = [
+        Entry(name, (), None, moment, kind, mode, "run" if kind == "symlink" else "")
+        for name, (kind, mode) in KEPT.items()
+    ]
+    found = {}
+    with libarchive.memory_reader(archive(format, *entries)) as opened:
+        for each in opened:
+            if (name := each.pathname.rstrip("/")) != ".":
+                kind = "directory" if each.isdir else "symlink" if each.issym else "file"
+                found[name] = (kind, each.mode & 0o7777)
+                assert each.mtime == moment.timestamp()
+                assert each.linkpath == ("run" if each.issym else None)
+    assert found == KEPT
 
 
 @every_format
@@ -350,10 +392,12 @@ def test_abandoned_builds_leave_no_memory_and_no_descriptors(format: str) -> Non
 
 def test_thousands_of_builds_leave_no_memory() -> None:
     def build_some(turns: int) -> None:
-        for _ in range(turns):
-            archive("tar", Entry("a", [b"x"], 1))
+        # Each with a last block of another length, of which ctypes could make a type of its own.
+        for length in islice(lengths, turns):
+            archive("zip", Entry("a", [NOISE[:length]]), library=True)
         gc.collect()
 
+    lengths = iter(range(1, 3_000))
     build_some(500)
     heap = allocated()
     build_some(1000)

@@ -109,7 +109,7 @@ class Ahead:
             self._waiting.setdefault(fetch.origin, deque()).append((place, fetch))
         self._pool = ThreadPoolExecutor(bounds.at_once, thread_name_prefix="fetch")
         self._tether = Tether()
-        self._ended: SimpleQueue[Fetch] = SimpleQueue()
+        self._ended: SimpleQueue[Fetch | None] = SimpleQueue()
         self._open: Counter[str] = Counter()
         self._room, self._bytes = FIRST, 0
 
@@ -160,10 +160,12 @@ class Ahead:
 
     def _settle(self) -> None:
         """Wait for a fetch to end, and count what it leaves."""
-        try:
-            fetch = self._ended.get(timeout=self._bounds.seconds + self._bounds.patience)
-        except Empty:
-            raise late() from None
+        with self._tether.holding(partial(self._ended.put, None)):
+            try:
+                fetch = self._ended.get(timeout=self._bounds.seconds + self._bounds.patience)
+            except Empty:
+                raise late() from None
+        assert fetch is not None, "the block above has been cut"
         fetch.settled = True
         self._bytes += fetch.held - SHARE
         if fetch.parked_at is None:

@@ -19,7 +19,8 @@ class Format:
     unknown size is spooled first. ``at_end``: nothing can be sent before the archive is complete,
     so the whole of it is spooled. ``clocked``: the time of building is in it, so its bytes differ
     each time. ``numbered``: what has the number of an inode, or none, twice is one file to its
-    readers. ``flat``: there are no folders. ``max_part``: UTF-16 units in a part of a name.
+    readers. ``flat``: there are no folders. ``rooted``: each folder above an entry has to be one,
+    from the root on. ``max_part``: UTF-16 units in a part of a name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Format:
     clocked: bool = False
     numbered: bool = False
     flat: bool = False
+    rooted: bool = False
     kinds: tuple[Kind, ...] = _ALL_KINDS
     max_size: int = 2**63 - 1
     max_part: int = 255
@@ -108,12 +110,20 @@ _ALL = (
         "iso",
         "application/vnd.efi.iso",
         "iso9660",
-        {"store": "iso9660:joliet=long"},
+        {"store": "iso9660:joliet=long,iso9660:rockridge=strict"},
         at_end=True,
         clocked=True,
         max_part=103,
     ),
-    Format("mtree", "text/x-mtree", "mtree", {"store": "mtree:sha256"}, at_end=True),
+    Format(
+        "mtree",
+        "text/x-mtree",
+        "mtree",
+        # Owners and numbers of links are those of the machine that it is compared with.
+        {"store": "mtree:sha256,mtree:!nlink,mtree:!uid,mtree:!gid"},
+        at_end=True,
+        rooted=True,
+    ),
 )
 
 #: What compresses a stream that is an archive already.

@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple
 
 from glassware.media.text import FORBIDDEN
 from glassware.problems import InvalidProblem, NotFoundProblem, Problem, TooLargeProblem
+from glassware_archives.domain.ledger import MANIFEST
 from glassware_archives.domain.names import check_names
 from glassware_archives.domain.spool import BLOCK
 
@@ -66,7 +67,8 @@ def faults(
 ) -> list[str]:
     """Return in what the entries of an archive differ from the manifest; nothing where they do not.
 
-    An item of the manifest has a ``name`` and any of ``FACTS``.
+    An item of the manifest has a ``name`` and any of ``FACTS``. That a manifest is in the archive
+    itself is none of its faults.
     """
     found: dict[str, Mapping[str, Any]] = {}
     told = []
@@ -79,7 +81,7 @@ def faults(
     told += [
         f"{name}: is not in the manifest"
         for name, entry in found.items()
-        if name not in wanted and entry["kind"] != "folder"
+        if name not in wanted and name != MANIFEST and entry["kind"] != "folder"
     ]
     for name, item in wanted.items():
         given = found.get(name, item)

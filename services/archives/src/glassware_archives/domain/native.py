@@ -13,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any, cast
 
@@ -101,6 +102,7 @@ class Archive:
         self._kind = kind
         self._sink = sink
         self._count = 0
+        self._folders: set[str] = set()
         self._begun = False
         self._failure: BaseException | None = None
         self._finished = False
@@ -133,6 +135,8 @@ class Archive:
 
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry; its content follows in ``write``."""
+        if self._kind.rooted:
+            self._root(entry)
         made = self._entry
         ffi.entry_clear(made)
         if ffi.entry_update_pathname_utf8(made, entry.name.encode()) != 1:
@@ -150,6 +154,14 @@ class Archive:
             ffi.entry_set_size(made, size)
         self._call(ffi.write_header, made)
         self._begun = True
+
+    def _root(self, entry: Entry) -> None:
+        """Add the folders above the entry that are not there yet."""
+        if entry.kind == "directory":
+            self._folders.add(entry.name)
+        for folder in map(str, reversed(PurePosixPath(entry.name).parents)):
+            if folder not in self._folders:
+                self.add(Entry(folder, kind="directory"), b"")
 
     def write(self, block: bytes) -> None:
         """Write a block of the entry's content."""

@@ -13,7 +13,7 @@ from typing import IO, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from glassware.client import Client, OutsideClient
-from glassware.problems import InvalidProblem, Problem
+from glassware.problems import InvalidProblem, Problem, TooLargeProblem
 from glassware_archives.domain.ahead import Ahead, Bounds, Fetch, Source
 from glassware_archives.domain.engine import ALONE, PLAIN, Stream, build
 from glassware_archives.domain.entries import EARLIEST, Entry, Kind, Limits
@@ -28,6 +28,7 @@ from glassware_archives.domain.zip.length import zip_length
 
 Wish = Mapping[str, Any]
 Parts = Mapping[str, IO[bytes]]
+Finished = Callable[[int, int], None]
 #: Beyond it the header of a tar has the size in a record of its own.
 _TAR_PLAIN = 8**11 - 1
 
@@ -53,7 +54,7 @@ def archive(
     options: Options = PLAIN,
     workers: Workers = ALONE,
     ledger: Ledger | None = None,
-    finished: Callable[[int], None] = lambda _number: None,
+    finished: Finished = lambda _steps, _of: None,
 ) -> Stream:
     """Yield the archive of the wished entries. See ``build`` for what fails, and how.
 
@@ -61,13 +62,16 @@ def archive(
     with ``path``, or ``service`` with ``path`` and ``accept``; optionally ``size``, ``modified``
     and ``mode``. The path of an export that ends in a slash stands for all that is below. One of
     another ``kind`` than a file has none of them but ``modified`` and ``mode``; a link has a
-    ``target``. ``finished`` is told how many entries are in the archive.
+    ``target``. ``finished`` is told how many entries are in the archive, of how many.
     """
     wishes = [each for wish in wishes for each in spread(wish, ways, limits)]
+    if len(wishes) > limits.max_entries:
+        raise TooLargeProblem(f"An archive has at most {limits.max_entries} entries.")
     if options.names == "refuse":
         check_names(((each["name"], kind(each)) for each in wishes), FORMATS[form])
     with closing(entries(wishes, ways)) as opened:
-        yield from build(form, counted(opened, finished), limits, options, workers, ledger)
+        given = counted(opened, finished, len(wishes))
+        yield from build(form, given, limits, options, workers, ledger)
 
 
 def length(wish: Wish) -> int | None:
@@ -114,13 +118,12 @@ def entry(wish: Wish, content: Iterable[bytes], size: int | None) -> Entry:
     return Entry(name, content, size, modified, kind(wish), mode, wish.get("target", ""))
 
 
-def counted(entries: Iterable[Entry], finished: Callable[[int], None]) -> Iterator[Entry]:
+def counted(entries: Iterable[Entry], finished: Finished, of: int) -> Iterator[Entry]:
     """Yield the entries; the next is asked for when the last is in the archive."""
-    number = -1
     for number, entry in enumerate(entries):
-        finished(number)
+        finished(number, of)
         yield entry
-    finished(number + 1)
+    finished(of, of)
 
 
 def entries(wishes: Sequence[Wish], ways: Ways) -> Generator[Entry, None, None]:

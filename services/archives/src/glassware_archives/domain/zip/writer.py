@@ -80,7 +80,10 @@ class Zip:
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry whose content follows in ``write``; its size is what is known of it."""
         self._flush()
-        self._open = _Streamed(headers.head(entry), size or 0, self._passphrase)
+        told = size or 0
+        # What is compressed is most likely no longer; Java's reader counts, and believes no header.
+        expected = told if self._level.library else longest(told)
+        self._open = _Streamed(headers.head(entry), told, expected, self._passphrase)
         self._line.put(self._streamed, self._open)
         self._deflating = Deflating(self._level, self._line, partial(self._piece, self._open))
 
@@ -176,14 +179,14 @@ def packed(level: Level, passphrase: str | None, content: bytes) -> Whole:
 class _Streamed:
     """An entry being written: what its headers will say."""
 
-    def __init__(self, head: Head, told: int, passphrase: str | None) -> None:
+    def __init__(self, head: Head, told: int, expected: int, passphrase: str | None) -> None:
         self.offset = self._packed = self._size = self._crc = 0
         self._seal = seal.Seal(passphrase) if passphrase is not None else None
         self.extra = seal.field(DEFLATE) if self._seal else b""
         sealed = headers.ENCRYPTED if self._seal else 0
         self.head = head._replace(flags=head.flags | headers.STREAMED | sealed)
         # A reader of streams has to know before whether the sizes that follow take 8 bytes.
-        self._told, self._expected = told, longest(told) + (seal.OVERHEAD if self._seal else 0)
+        self._told, self._expected = told, expected + (seal.OVERHEAD if self._seal else 0)
 
     @property
     def sizes(self) -> Sizes:
