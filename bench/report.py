@@ -136,7 +136,11 @@ def main(words: Sequence[str], out: Path = OUT, baseline: Path = BASELINE) -> No
         merged = {name: kept(each, known.get(name, {})) for name, each in found.items()}
         baseline.write_text(json.dumps({**known, **merged}, indent=2) + "\n")
         return
-    worse = [line for name, each in found.items() for line in fallen(each, known.get(name, {}))]
+    worse = []
+    for name, each in found.items():
+        if name not in known:
+            raise SystemExit(f"The baseline has no ratios on {name} yet: make bench-keep.")
+        worse += fallen(each, known[name])
     if worse:
         raise SystemExit("Slower than the baseline by more than 15 %:\n  " + "\n  ".join(worse))
     sys.stdout.write("No ratio fell by more than 15 %.\n")
