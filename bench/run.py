@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -54,6 +55,7 @@ def main(words: Sequence[str]) -> None:
     parts = chosen(words, DATABASE)
     # What is installed has its bytecode; what is measured makes it when it first starts.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are stopped on the way out
     OUT.mkdir(parents=True, exist_ok=True)
     (OUT / "ratios.json").unlink(missing_ok=True)
     found = []

@@ -175,7 +175,8 @@ class World:
         with app.app_context():
             db.create_all()
             while batch := list(islice(rows, 10_000)):
-                db.session.execute(insert(Task), batch)
+                # To the ORM every third row, which is due at no time, would be a group of its own.
+                db.session.execute(insert(Task.__table__), batch)
             db.session.execute(text(
                 "CREATE TABLE bench_clients"
                 " (client_id varchar(100) PRIMARY KEY, secret varchar(100), scope varchar(100))"
