@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 WIDTH = 640
 #: Of a drawing of lines: where its left and right ends are, and how high it is.
-LEFT, RIGHT, HIGH = 70, 620, 140
+LEFT, RIGHT, HIGH = 70, 600, 140
 STYLE = (
     "text{font:12px sans-serif}.small{font-size:10px}.head{font-weight:bold}.ours{fill:#2f6f4f}"
     ".peer{fill:#9aa5b1}.line{fill:none;stroke:#2f6f4f;stroke-width:2}.axis{stroke:#9aa5b1}"
@@ -75,7 +75,7 @@ def lines(title: str, points: Sequence[tuple[str, float]], note: str = "") -> Dr
 
 def marks(points: Sequence[tuple[str, float]], xs: Sequence[float], y: int) -> Iterator[str]:
     """Yield the labels below the axis: all of them, or as many as there is room for."""
-    skip = 1 + len(points) // 11
+    skip = 1 + len(points) // 8
     for number, ((label, _), x) in enumerate(zip(points, xs, strict=True)):
         if number % skip == 0:
             yield f'<text x="{x:.0f}" y="{y + 14}" class="small mid">{escape(label)}</text>'
