@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import report, run
-from bench.compare import SERVERS
+from bench.compare import SERVERS, grant
 
 ROOT = Path(__file__).parents[2]
 BENCH = ROOT / "bench"
@@ -74,3 +76,27 @@ def test_what_the_page_types_is_there() -> None:
 def test_the_page_names_the_goals() -> None:
     told = re.sub(r"\s+", " ", PAGE)
     assert f"more than {report.TOLERANCE * 100:.0f} %" in told
+
+
+def token(**changed: object) -> dict[str, Any]:
+    """Return the answer of a token endpoint whose token has these claims changed."""
+    head = {"typ": "at+jwt", "alg": "ES256", "kid": "1"}
+    claims = {"iss": "i", "sub": "s", "aud": "glassware", "client_id": "s", "scope": "tasks:read"}
+    claims |= {"iat": 1000, "exp": 1300, "jti": "1", **changed}
+    parts = [base64.urlsafe_b64encode(json.dumps(each).encode()) for each in (head, claims)]
+    text = ".".join(part.decode().rstrip("=") for part in parts)
+    return {"access_token": f"{text}.c2ln", "token_type": "Bearer"}
+
+
+def test_a_token_is_that_of_another_but_for_who_and_when() -> None:
+    assert grant(token()) == grant(token(iss="x", sub="y", iat=2000, exp=2300, jti="2", nbf=2000))
+
+
+@pytest.mark.parametrize("changed", [{"aud": "x"}, {"scope": "x"}, {"exp": 1301}])
+def test_a_token_for_something_else_is_another(changed: dict[str, object]) -> None:
+    assert grant(token()) != grant(token(**changed))
+
+
+def test_what_is_no_jwt_of_three_parts_is_no_token() -> None:
+    with pytest.raises(ValueError, match="unpack"):
+        grant({"access_token": "opaque", "token_type": "Bearer"})
