@@ -13,6 +13,7 @@ import random
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,11 +21,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import sources
-from bench.world import ROOT, THEIRS
+from bench.plot import Drawing, bars
+from bench.report import Found
+from bench.world import ROOT, ROUNDS, THEIRS, in_turn
 
 PEER = ROOT / "bench/peers/archive.py"
-OUT = ROOT / "build/bench/archives.json"
-ROUNDS = int(os.environ.get("ROUNDS", "5"))
 MIB = 1024**2
 SIZE = int(os.environ.get("MIB", "64")) * MIB
 LIBRARIES = ("libarchive-c", "zipstream-ng", "stream-zip")
@@ -94,42 +95,50 @@ def measure(peer: str, kind: str, size: str, folder: Path) -> dict[str, Any]:
     }
 
 
-def table(kind: str, size: str, folder: Path) -> dict[str, dict[str, float]]:
-    """Measure and print one kind; the peers go in turns, there and back."""
+def compare(kind: str, size: str, folder: Path) -> dict[str, dict[str, float]]:
+    """Measure one kind; the peers go in turns, there and back."""
     rounds: dict[str, list[dict[str, Any]]] = {peer: [] for peer in PEERS[kind]}
     for number in range(ROUNDS):
-        for peer in PEERS[kind] if number % 2 == 0 else reversed(PEERS[kind]):
+        for peer in in_turn(PEERS[kind], number):
             rounds[peer].append(measure(peer, kind, size, folder))
-    found = {
+    return {
         peer: {key: statistics.median(each[key] for each in seen) for key in seen[0]}
         for peer, seen in rounds.items()
     }
+
+
+def table(kind: str, size: str, found: Mapping[str, Mapping[str, float]]) -> str:
     unit = "MiB" if size == "big" else "entries"
-    print(f"\n{kind}, {size}: {unit}/s, {unit} per second of processor, ratio, peak MiB")
+    lines = [f"{kind}, {size}: {unit}/s, {unit} per second of processor, ratio, peak MiB"]
     for peer, row in found.items():
         rates = f"{row['rate']:12,.0f} {row['per_cpu']:12,.0f}"
-        print(f"  {peer:14} {rates} {row['ratio']:8.3f} {row['rss']:8.0f}", flush=True)
-    return found
+        lines.append(f"  {peer:14} {rates} {row['ratio']:8.3f} {row['rss']:8.0f}")
+    return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    """Measure all kinds, or those of KINDS."""
+def drawing(kind: str, size: str, found: Mapping[str, Mapping[str, float]]) -> Drawing:
+    unit = "MiB" if size == "big" else "entries"
+    rates = {peer: row["per_cpu"] for peer, row in found.items()}
+    ours = [peer for peer in found if peer.startswith("ours")]
+    return bars(f"{kind}, {size}: {unit} per second of processor", rates, ours)
+
+
+def main(_folder: Path) -> Found:
+    """Measure all kinds, or those of KINDS, in memory where there is a disk of it."""
     kinds = os.environ.get("KINDS", ",".join(PEERS)).split(",")
     memory = Path("/dev/shm")
+    results = {}
     with TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
         folder = Path(name)
         prepare(folder)
-        results: dict[str, dict[str, dict[str, float]]] = {
-            f"{kind}, {size}": table(kind, size, folder)
-            for size in ("big", "small")
-            for kind in kinds
-        }
+        for size in ("big", "small"):
+            for kind in kinds:
+                results[kind, size] = compare(kind, size, folder)
     # In a process of its own, which has not held the content of the others.
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        results["sources"] = {"ours": pool.submit(sources.main, ROUNDS).result()}
-    OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(json.dumps(results, indent=1))
-
-
-if __name__ == "__main__":
-    main()
+        fetched = pool.submit(sources.measure, ROUNDS).result()
+    tables = [table(*which, found) for which, found in results.items()]
+    return Found(
+        "\n".join([*tables, sources.table(fetched)]),
+        [drawing(*which, found) for which, found in results.items()],
+    )

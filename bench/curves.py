@@ -4,94 +4,220 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-from bench.world import PEERS, Peer, Running, World, measure, raw
+from bench.curve import Curve, found
+from bench.report import Found
+from bench.world import CLIENTS, PEERS, ROUNDS, Peer, Running, World, in_turn, measure, raw
 
 ROWS = int(os.environ.get("ROWS", "1000000"))
-LIMITS, CALLERS, WORKERS = (1, 10, 50, 100, 200), (1, 4, 16, 64), (1, 2, 4)
-#: Times that memory is looked at, a second of load apart.
-LOOKS = 10
+REQUESTS = int(os.environ.get("REQUESTS", "1000000"))
+LIMITS, CALLERS, WORKERS = (1, 10, 50, 100, 200), (1, 2, 4, 8, 16, 32, 64), (1, 2, 4)
+#: At how many depths, the first page and the last one included.
+DEPTHS = 11
+#: How many requests of each kind there are in a hundred, where memory is looked at.
+MIX = {"one": 60, "page": 10, "put": 20, "post": 5, "401": 5}
+#: Times that memory is looked at.
+LOOKS = 20
+#: How many times the lowest before it a cost may be: processor time, elapsed time, memory.
+DEARER, LATER, LARGER = 1.25, 1.5, 1.03
+LOAD = ("CPU us", "requests/s", "p99 ms")
 
 
-def ours(workers: int = 1, cores: str = "0") -> Peer:
+@dataclass(frozen=True)
+class Point:
+    """A load: so many clients that send the requests of a file to a server."""
+
+    server: Running
+    requests: Path
+    clients: int = int(CLIENTS)
+
+    def measure(self) -> dict[str, float]:
+        return measure(self.server, self.requests, str(self.clients))
+
+
+def main(folder: Path) -> Found:
+    """Measure every curve."""
+    world = World(folder, ROWS)
+    servers: list[Running] = []
+    try:
+        for workers in WORKERS:
+            servers.append(world.start(ours(workers)))
+            servers[-1].wait()
+        alone = servers[0]
+        curves = [deep(world, alone), long(world, alone), crowded(world, alone)]
+        curves += [shared(world, servers), lasting(world, alone)]
+    finally:
+        for each in servers:
+            each.stop()
+        world.close()
+    return found(curves)
+
+
+def ours(workers: int, kind: str = "granian") -> Peer:
+    """Return the tasks service on core 0, or, where it has more than one worker, on all."""
     environ = {
-        "GLASSWARE_TASKS__SERVER__KIND": "granian",
-        "GLASSWARE_TASKS__SERVER__THREADS": "1",
+        "GLASSWARE_TASKS__SERVER__KIND": kind,
+        "GLASSWARE_TASKS__SERVER__THREADS": "1" if kind == "granian" else "4",
         "GLASSWARE_TASKS__SERVER__WORKERS": str(workers),
         "GLASSWARE_TASKS__PAGING__MAX_LIMIT": "200",
     }
     command = (Path(sys.executable), PEERS / "ours.py", "runserver", "--port", "{port}")
-    return Peer(f"ours {workers}", command, frozenset(), environ, cores)
+    cores = "0" if workers == 1 else f"0-{(os.cpu_count() or 1) - 1}"
+    return Peer(f"{kind} {workers}", command, frozenset(), environ, cores)
 
 
-def depths(server: Running, world: World) -> Iterator[tuple[str, float]]:
-    """Yield the median milliseconds of a page of 200 in each tenth of all tasks."""
-    scope, ends = "tasks:read tasks:admin", int(time.time()) + 36_000
-    headers = {"Authorization": f"Bearer {world.issuer.token('reader', scope, exp=ends)}"}
-    taken: list[float] = []
+def medians(points: Mapping[str, Point]) -> dict[str, tuple[float, float, float]]:
+    """Return processor time, rate and p99 of each point, by rounds that go there and back."""
+    seen: dict[str, list[dict[str, float]]] = {name: [] for name in points}
+    for number in range(ROUNDS):
+        for name in in_turn(list(points), number):
+            seen[name].append(points[name].measure())
+            if seen[name][-1]["failed"] or seen[name][-1]["broken"]:
+                raise SystemExit(f"{name} failed: {seen[name][-1]}")
+    return {
+        name: tuple(statistics.median(one[key] for one in each) for key in ("cpu", "rate", "p99"))
+        for name, each in seen.items()
+    }
+
+
+def written(world: World, name: str, requests: Sequence[bytes]) -> Path:
+    path = world.folder / f"{name.replace(' ', '-')}.requests"
+    path.write_bytes(b"".join(each + b"\0" for each in requests))
+    return path
+
+
+def pages(server: Running, headers: Mapping[str, str]) -> Iterator[str]:
+    """Yield the address of each page of 200 of all the tasks; every task must be there, once."""
+    seen, following = 0, "/tasks?limit=200"
     with closing(HTTPConnection("127.0.0.1", server.port, timeout=20)) as connection:
-        following: str | None = "/tasks?limit=200"
         while following:
-            began = time.perf_counter()
+            yield following
             connection.request("GET", following, headers=headers)
             page = json.loads(connection.getresponse().read())
-            taken.append((time.perf_counter() - began) * 1000)
-            following = page["next"] and page["next"].partition(f":{server.port}")[2]
-    tenth = max(1, len(taken) // 10)
-    for number in range(0, len(taken), tenth):
-        part = taken[number : number + tenth]
-        yield f"page {number + len(part):>6,} of {len(taken):,}", statistics.median(part)
+            seen += len(page["items"])
+            following = (page["next"] or "").partition(f":{server.port}")[2]
+    if seen != ROWS:
+        raise SystemExit(f"The pages have {seen} tasks, not {ROWS}.")
 
 
-def load(world: World, server: Running, kind: str, query: str = "", clients: int = 8) -> str:
-    """Return a second of load as a row."""
-    path = world.folder / "curve.requests"
-    requests = world.requests(kind, server.peer)
-    if query:
-        who = world.people[0]
-        headers = {"Authorization": f"Bearer {world.tokens[who]}"}
-        requests = [raw("GET", f"/tasks?{query}", headers)]
-    path.write_bytes(b"".join(each + b"\0" for each in requests))
-    found = measure(server, path, str(clients))
-    return f"{found['rate']:8.0f} req/s {found['cpu']:8.0f} CPU us {found['p99']:8.2f} ms p99"
+def deep(world: World, server: Running) -> Curve:
+    scope, ends = "tasks:read tasks:admin", int(time.time()) + 36_000
+    headers = {"Authorization": f"Bearer {world.issuer.token('reader', scope, exp=ends)}"}
+    every = list(pages(server, headers))
+    points = {}
+    for part in range(DEPTHS):
+        number = (len(every) - 1) * part // (DEPTHS - 1)
+        request = raw("GET", every[number], headers)
+        points[f"{number * 200:,}"] = Point(server, written(world, f"deep {part}", [request]))
+    rows = medians(points)
+    return Curve(
+        f"pages of 200, from row .. of {ROWS:,}",
+        LOAD,
+        rows,
+        "a page beside one that is less deep, by CPU",
+        [cpu for cpu, *_ in rows.values()],
+        DEARER,
+    )
 
 
-def show(row: object, value: object) -> None:
-    sys.stdout.write(f"  {row!s:28} {value}\n")
-    sys.stdout.flush()
+def long(world: World, server: Running) -> Curve:
+    headers = {"Authorization": f"Bearer {world.tokens[world.people[0]]}"}
+    points = {
+        str(limit): Point(
+            server,
+            written(world, f"long {limit}", [raw("GET", f"/tasks?limit={limit}", headers)]),
+        )
+        for limit in LIMITS
+    }
+    rows = medians(points)
+    return Curve(
+        "items on a page",
+        LOAD,
+        rows,
+        "an item beside one of a shorter page, by CPU",
+        [cpu / limit for limit, (cpu, *_) in zip(LIMITS, rows.values(), strict=True)],
+        DEARER,
+    )
 
 
-def main(folder: Path) -> None:
-    """Print every curve."""
-    world = World(folder, ROWS)
-    for workers in WORKERS:
-        server = world.start(ours(workers, "0" if workers == 1 else "0,1"))
-        try:
-            server.wait()
-            if workers == 1:
-                alone(server, world)
-            show(f"{workers} workers, 16 callers", load(world, server, "one", clients=16))
-            show("", f"{server.memory():.0f} MiB in all")
-        finally:
-            server.stop()
-    world.web.shutdown()
+def crowded(world: World, server: Running) -> Curve:
+    path = written(world, "crowded", world.requests("one", server.peer))
+    rows = medians({str(callers): Point(server, path, callers) for callers in CALLERS})
+    return Curve(
+        "callers at once, GET one",
+        LOAD,
+        rows,
+        "the time for a request beside that with fewer callers",
+        [1 / rate for _, rate, _ in rows.values()],
+        LATER,
+        drawn=1,
+    )
 
 
-def alone(server: Running, world: World) -> None:
-    """Print what one worker on a core of its own does."""
-    for row, milliseconds in depths(server, world):
-        show(row, f"{milliseconds:.2f} ms")
-    for limit in LIMITS:
-        show(f"a page of {limit}", load(world, server, "page", f"limit={limit}"))
-    for callers in CALLERS:
-        show(f"GET one, {callers} callers", load(world, server, "one", clients=callers))
-    for look in range(LOOKS):
-        load(world, server, "one")
-        show(f"memory after {look + 1} s more", f"{server.memory():.0f} MiB")
+def shared(world: World, servers: Sequence[Running]) -> Curve:
+    path = written(world, "shared", world.requests("one", servers[0].peer))
+    points = {
+        str(workers): Point(server, path, 16)
+        for workers, server in zip(WORKERS, servers, strict=True)
+    }
+    rows = {
+        name: (*row, points[name].server.memory() / int(name))
+        for name, row in medians(points).items()
+    }
+    return Curve(
+        "workers, GET one, 16 callers",
+        (*LOAD, "MiB a worker"),
+        rows,
+        "a request beside that with fewer workers, by CPU",
+        [cpu for cpu, *_ in rows.values()],
+        DEARER,
+        drawn=1,
+    )
+
+
+def mixed(world: World, server: Running) -> Path:
+    """Write requests of all kinds, ten times the MIX of them, in no order."""
+    requests = [
+        request
+        for kind, count in MIX.items()
+        for request in world.requests(kind, server.peer, count * 10)
+    ]
+    random.Random(6).shuffle(requests)
+    return written(world, "mixed", requests)
+
+
+def held(server: Running) -> float:
+    """Return the MiB that the largest of its workers holds."""
+    found = server.resident()
+    return max(found[pid] for pid in found if pid != server.process.pid)
+
+
+def lasting(world: World, server: Running) -> Curve:
+    """Look at the memory of a worker from time to time, until it has had all its requests."""
+    path = mixed(world, server)
+    rows = {"0": (held(server), server.memory(), 0.0)}
+    done, step = 0, REQUESTS // LOOKS
+    while done < REQUESTS:
+        began, before = time.monotonic(), done
+        while done < before + step:
+            done += int(measure(server, path)["requests"])
+        rate = (done - before) / (time.monotonic() - began)
+        rows[f"{done:,}"] = (held(server), server.memory(), rate)
+    resident = [row[0] for row in rows.values()]
+    return Curve(
+        "requests of a worker, of all kinds",
+        ("RSS MiB", "PSS MiB", "requests/s"),
+        rows,
+        "resident memory in the second half",
+        resident[len(resident) // 2 :],
+        LARGER,
+    )

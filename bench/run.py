@@ -1,189 +1,76 @@
-"""Measure the suite beside its peers: ``make bench``, or ``make bench PART=read``.
+"""Measure: ``make bench``, or a part of it, ``make bench PART=read``.
 
-One worker of each on core 0, wrk with 8 connections on core 1; all are up at once, and are taken
-in turn A B C, C B A, ... Beside requests/s stands the processor time of the server's processes for
-a request, which other programs on the machine hardly change.
+Each part says what it found when it is done. At the end one table and one plot of all parts are in
+``build/bench``, and the ratios to the peers, by which ``make bench-check`` judges.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import statistics
+import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from bench import archives, curves, report
-from bench.world import PEERS, ROOT, THEIRS, Peer, Running, World, measure
-from glassware.testing.postgres import Postgres
+from bench import archives, compare, curves, goals, report, start
+from bench.report import DATABASE, OUT, Found
 
-PARTS = {
-    "read": ("one", "page", "xml"),
-    "write": ("post", "put"),
-    "auth": ("token", "401", "health"),
+#: What stands alone, in the order of a whole run; before it come the parts that have peers.
+ALONE: dict[str, Callable[[Path], Found]] = {
+    "start": start.main,
+    "curves": curves.main,
+    "archives": archives.main,
 }
-#: The database of all; a private server of its own, with a thread of ours for each of 4 statements.
-POSTGRESQL = os.environ.get("DATABASE") == "postgresql"
-ROUNDS = int(os.environ.get("ROUNDS", "5"))
-OURS = Path(sys.executable)
-TASKS = frozenset({"one", "page", "post", "put", "401", "health"})
-ALL = TASKS | {"token"}
-
-UVICORN = (THEIRS, "-m", "uvicorn", "--port", "{port}", "--no-access-log", "--log-level", "warning")
-GUNICORN = (THEIRS, "-m", "gunicorn", "-k", "gthread", "--threads", "4", "-b", "127.0.0.1:{port}")
-GRANIAN = ("-m", "gunicorn", "-k", "glassware.cli.granian.GranianWorker", "-b", "127.0.0.1:{port}")
+PARTS = (*compare.PARTS, *ALONE)
+#: Where the comparison is of anything; the rest of it is the same whatever the database.
+ON_POSTGRESQL = ("read", "write")
 
 
-def ours(name: str, program: Path, kind: str, kinds: frozenset[str]) -> Peer:
-    service = "AUTH" if name.startswith("auth") else "TASKS"
-    environ = {
-        f"GLASSWARE_{service}__SERVER__KIND": kind,
-        f"GLASSWARE_{service}__SERVER__THREADS": "1"
-        if kind == "granian" and not POSTGRESQL
-        else "4",
-    }
-    return Peer(name, (OURS, program, "runserver", "--port", "{port}"), kinds, environ)
+def chosen(words: Sequence[str], database: str) -> tuple[str, ...]:
+    """Return the parts that are named, all by default. Raises SystemExit."""
+    if database not in goals.RATIOS:
+        raise SystemExit(f"DATABASE can be {' or '.join(goals.RATIOS)}, not {database}.")
+    known = ON_POSTGRESQL if database == "postgresql" else PARTS
+    if unknown := [word for word in words if word not in known]:
+        raise SystemExit(f"There is no part {unknown[0]} on {database}: {', '.join(known)}.")
+    return tuple(part for part in known if not words or part in words)
 
 
-AUTH = ROOT / "services/auth/manage.py"
-XML = frozenset({"xml"})
-TOKEN = frozenset({"token"})
-SERVERS = (
-    ours("ours", PEERS / "ours.py", "granian", TASKS | XML),
-    ours("ours gunicorn", PEERS / "ours.py", "gunicorn", TASKS | XML),
-    ours("auth", AUTH, "granian", TOKEN),
-    ours("auth gunicorn", AUTH, "gunicorn", TOKEN),
-    Peer("floor", (THEIRS, *GRANIAN, "floor:app"), ALL, {"PYTHONPATH": f"{PEERS}:{ROOT}"}),
-    Peer("fastapi tuned", (*UVICORN, "fastapi_tuned:app"), ALL),
-    Peer("fastapi", (*UVICORN, "fastapi_usual:app"), ALL),
-    Peer("litestar", (*UVICORN, "litestar_usual:app"), ALL),
-    Peer("drf", (*GUNICORN, "drf:app"), ALL | XML),
-    Peer("flask", (*GUNICORN, "flask_plain:app"), ALL),
-)
+def measured(parts: Sequence[str], folder: Path) -> Iterator[tuple[str, Found]]:
+    """Measure the parts; yield the name and the findings of each."""
+    if together := [part for part in parts if part in compare.PARTS]:
+        say(f"{', '.join(together)} ...")
+        found, results = compare.compare(together, folder)
+        (OUT / "ratios.json").write_text(json.dumps({DATABASE: report.ratios(results)}, indent=2))
+        yield "peers", found
+    for part in parts:
+        if part in ALONE:
+            say(f"{part} ...")
+            yield part, ALONE[part](folder)
 
 
-def check(running: list[Running], world: World) -> None:
-    """Raise SystemExit for a peer whose answers are not those of the first that was asked."""
-    for kind in sorted(ALL):
-        wanted: Any = None
-        for each in running:
-            if kind not in each.peer.kinds:
-                continue
-            seen = [
-                plain(kind, *each.ask(request)) for request in world.requests(kind, each.peer, 3)
-            ]
-            wanted = wanted or seen
-            if seen != wanted:
-                raise SystemExit(f"{each.peer.name} answers {kind} by\n{seen}\nnot by\n{wanted}")
-    for each in running:
-        if "page" in each.peer.kinds:
-            follow(each, world)
+def main(words: Sequence[str]) -> None:
+    """Measure, print, and leave table, plot and ratios in build/bench."""
+    parts = chosen(words, DATABASE)
+    # What is installed has its bytecode; what is measured makes it when it first starts.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers are stopped on the way out
+    OUT.mkdir(parents=True, exist_ok=True)
+    (OUT / "ratios.json").unlink(missing_ok=True)
+    found = []
+    for name, each in measured(parts, OUT / "world"):
+        say(f"\n{each.text}")
+        report.leave(each, OUT / f"{name}.txt", OUT / f"{name}.svg")
+        found.append(each)
+    report.leave(report.together(found), OUT / "table.txt", OUT / "plot.svg")
+    say(f"{OUT / 'table.txt'}, {OUT / 'plot.svg'}")
 
 
-def plain(kind: str, status: int, headers: dict[str, str], body: bytes) -> Any:
-    """Return what must be the same of an answer."""
-    if kind in ("401", "health"):
-        return status, kind == "401" or json.loads(body)
-    document = json.loads(body)
-    if status >= 400:
-        raise SystemExit(f"{kind} is answered by {status} {document}")
-    if kind == "token":
-        return status, sorted(document), document["scope"], document["expires_in"]
-    if kind == "page":
-        return status, document["items"], bool(document["next"])
-    if kind in ("post", "put"):
-        del document["updated_at"]
-    if kind == "post":
-        location = next(value for name, value in headers.items() if name.lower() == "location")
-        assert location.endswith(document.pop("url")), "Location is the item's URL"
-        del document["created_at"]
-    return status, document
-
-
-def follow(each: Running, world: World) -> None:
-    """Follow the pages of one person to the end: every task is there, once, in order."""
-    who = world.people[0]
-    request = world.one("page", who, world.tasks[who][0], 0)
-    seen: list[str] = []
-    while True:
-        page = json.loads(each.ask(request)[2])
-        seen += [item["url"] for item in page["items"]]
-        if page["next"] is None:
-            break
-        target = page["next"].partition("/tasks")[2]
-        _, rest = request.split(b"\r\n", 1)
-        request = f"GET /tasks{target} HTTP/1.1\r\n".encode() + rest
-    wanted = [f"/tasks/{id}" for id in world.tasks[who]]
-    if seen[: len(wanted)] != wanted:
-        raise SystemExit(f"{each.peer.name} pages by {seen[:3]}, not by {wanted[:3]}")
-
-
-def rounds(kind: str, running: list[Running], world: World) -> dict[str, dict[str, float]]:
-    """Return the medians of a kind for each peer, and of its ratios to ours round by round."""
-    taken = [each for each in running if kind in each.peer.kinds]
-    files = {}
-    for each in taken:
-        files[each.peer.name] = path = world.folder / f"{kind}-{each.port}.requests"
-        path.write_bytes(b"".join(one + b"\0" for one in world.requests(kind, each.peer)))
-    seen: dict[str, list[Any]] = {each.peer.name: [] for each in taken}
-    for number in range(ROUNDS):
-        for each in taken if number % 2 == 0 else reversed(taken):
-            found = measure(each, files[each.peer.name])
-            if found["broken"] or (kind != "401" and found["failed"]):
-                raise SystemExit(f"{each.peer.name} failed at {kind}: {found}")
-            seen[each.peer.name].append(found)
-    first = seen[taken[0].peer.name]
-    results = {}
-    for name, all_rounds in seen.items():
-        names = ("rate", "cpu", "p50", "p99")
-        results[name] = {key: statistics.median(one[key] for one in all_rounds) for key in names}
-        for key, label in (("rate", "ratio"), ("cpu", "cpu_ratio")):
-            pairs = zip(first, all_rounds, strict=True)
-            results[name][label] = statistics.median(
-                one[key] / max(1e-9, two[key]) for one, two in pairs
-            )
-        results[name]["cpu_ratio"] = 1 / results[name]["cpu_ratio"]
-    return results
-
-
-def main() -> None:
-    """Measure the parts that are named, all by default."""
-    parts = sys.argv[1:] or list(PARTS)
-    if parts == ["archives"]:
-        archives.main()
-        return
-    if parts == ["curves"]:
-        curves.main(ROOT / "build/bench-curves")
-        return
-    only = os.environ.get("PEERS", "").split(",")
-    wanted = [peer for peer in SERVERS if only == [""] or peer.name in only]
-    kinds = [
-        kind for part in parts for kind in PARTS[part] if any(kind in peer.kinds for peer in wanted)
-    ]
-    wanted = [peer for peer in wanted if peer.kinds & set(kinds)]
-    with Postgres() if POSTGRESQL else nullcontext() as cluster:
-        compare(World(ROOT / "build/bench", cluster=cluster), kinds, wanted)
-
-
-def compare(world: World, kinds: list[str], wanted: list[Peer]) -> None:
-    """Start the peers, hold them to the same answers, measure them, and report."""
-    running = []
-    try:
-        for peer in wanted:
-            running.append(world.start(peer))
-        for each in running:
-            each.wait()
-        check(running, world)
-        results = {kind: rounds(kind, running, world) for kind in kinds}
-        memory = {each.peer.name: each.memory() for each in running}
-    finally:
-        for each in running:
-            each.stop()
-        world.web.shutdown()
-    report.write(results, memory)
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -14,7 +14,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from multiprocessing.connection import Connection
 
 from glassware.client import outside_client
@@ -83,16 +83,12 @@ def measure(runs: int = RUNS) -> dict[str, float]:
     return {"ahead": fast, "one after the other": slow, "times": slow / fast, "MiB": peak}
 
 
-def main(runs: int = RUNS) -> dict[str, float]:
-    """Measure and print."""
-    found = measure(runs)
-    sys.stdout.write(
-        f"\n{SOURCES} sources of {SIZE // 1024} KiB at {LATENCY * 1000:.0f} ms: seconds\n"
-    )
-    for name, value in found.items():
-        sys.stdout.write(f"  {name:24} {value:8.2f}\n")
-    return found
+def table(found: Mapping[str, float]) -> str:
+    """Return what was measured, to read."""
+    lines = [f"{SOURCES} sources of {SIZE // 1024} KiB at {LATENCY * 1000:.0f} ms: seconds"]
+    lines += [f"  {name:24} {value:8.2f}" for name, value in found.items()]
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":
-    main()
+    sys.stdout.write(table(measure()))

@@ -14,20 +14,21 @@ import sys
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from sqlalchemy import insert, text
 
+from glassware.config import variable
 from glassware.testing import Issuer
 from glassware.testing.postgres import Postgres
 from glassware_tasks.app import service
@@ -40,6 +41,8 @@ THEIRS = ROOT / "build/bench-venv/bin/python"
 PEOPLE, TOKEN_SCOPE = 64, "tasks:read tasks:write"
 SECONDS, CLIENTS = os.environ.get("SECONDS_EACH", "1"), os.environ.get("CLIENTS", "8")
 CLIENT, SECRET = "bench", "a secret of the bench"
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class Peer:
     kinds: frozenset[str]
     environ: Mapping[str, str] = field(default_factory=dict)
     cores: str = "0"
+    #: What it must be asked beside the grant to give a token for the scope.
+    form: str = ""
 
 
 class Running:
@@ -110,6 +115,14 @@ class Running:
             total += int(rollup.partition("\nPss:")[2].split()[0])
         return total / 1024
 
+    def resident(self) -> dict[int, float]:
+        """Return the MiB that each of its processes holds, by PID; what they share, in each."""
+        found = {}
+        for stat in self.stats():
+            status = Path(f"/proc/{stat[-1]}/status").read_text()
+            found[int(stat[-1])] = int(status.partition("\nVmRSS:")[2].split()[0]) / 1024
+        return found
+
     def stats(self) -> Iterator[list[str]]:
         """Yield the fields of /proc/PID/stat after the name, and the PID, for each process."""
         for path in Path("/proc").glob("[0-9]*/stat"):
@@ -162,7 +175,8 @@ class World:
         with app.app_context():
             db.create_all()
             while batch := list(islice(rows, 10_000)):
-                db.session.execute(insert(Task), batch)
+                # To the ORM every third row, which is due at no time, would be a group of its own.
+                db.session.execute(insert(Task.__table__), batch)
             db.session.execute(text(
                 "CREATE TABLE bench_clients"
                 " (client_id varchar(100) PRIMARY KEY, secret varchar(100), scope varchar(100))"
@@ -236,8 +250,7 @@ class World:
             "PYTHONPATH": str(PEERS),
         }
         for option, value in self.settings(name).items():
-            section, key = option.split(".")
-            environ[f"GLASSWARE_TASKS__{section}__{key}".upper()] = value
+            environ[variable("tasks", option)] = value
         if peer.name.startswith("auth"):
             environ |= self.prepare_auth(peer)
         return Running(peer, environ, self.folder / f"{name}.log")
@@ -283,7 +296,8 @@ class World:
             "Authorization": f"Basic {basic}",
             "Content-Type": "application/x-www-form-urlencoded",
         }
-        return raw("POST", "/oauth/token", headers, b"grant_type=client_credentials")
+        form = f"grant_type=client_credentials{peer.form}"
+        return raw("POST", "/oauth/token", headers, form.encode())
 
     def one(self, kind: str, who: UUID, id: UUID, number: int) -> bytes:
         headers = {"Authorization": f"Bearer {self.tokens[who]}"}
@@ -304,6 +318,11 @@ class World:
         }
         target = ("POST", "/tasks") if kind == "post" else ("PUT", f"/tasks/{id}")
         return raw(*target, headers, json.dumps(body).encode())
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+        self.web.shutdown()
+        shutil.rmtree(self.folder)
 
 
 class Silent(WSGIRequestHandler):
@@ -337,10 +356,17 @@ def free_port() -> int:
         return port
 
 
-def measure(each: Running, requests: Path, clients: str = CLIENTS) -> dict[str, float]:
+def in_turn(things: Sequence[T], number: int) -> Iterable[T]:
+    """Return the things as a round takes them: there, back, there ..."""
+    return things if number % 2 == 0 else reversed(things)
+
+
+def measure(
+    each: Running, requests: Path, clients: str = CLIENTS, seconds: str = SECONDS
+) -> dict[str, float]:
     """Return what wrk says, and the microseconds of processor time for a request."""
     before = each.cpu()
-    words = ["taskset", "-c", "1", "wrk", "-t1", f"-c{clients}", f"-d{SECONDS}s", "-s"]
+    words = ["taskset", "-c", "1", "wrk", "-t1", f"-c{clients}", f"-d{seconds}s", "-s"]
     url = f"http://127.0.0.1:{each.port}"
     done = subprocess.run(
         [*words, HERE / "load.lua", url, "--", requests], capture_output=True, text=True, check=True
