@@ -21,6 +21,7 @@ from werkzeug.exceptions import (
 
 from glassware.api.api import HTML
 from glassware.api.runtime import mount_url, runtime
+from glassware.client import CutError
 from glassware.media import json, negotiate, problem
 from glassware.observe import context
 from glassware.observe.edge import PROBLEM
@@ -55,7 +56,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(OperationalError, from_outage)
     app.register_error_handler(PoolTimeout, from_outage)
     app.register_error_handler(DataError, from_range)
-    app.register_error_handler(BrokenPipeError, from_leaver)
+    app.register_error_handler(CutError, from_leaver)
     app.register_error_handler(Exception, from_fault)
 
 
@@ -146,7 +147,7 @@ def from_fault(error: Exception) -> Response:
     return render(InternalProblem("The service failed; its log has the story of this request id."))
 
 
-def from_leaver(_error: BrokenPipeError) -> Response:
+def from_leaver(_error: CutError) -> Response:
     """Answer nobody: the client has left."""
     rollback()
     return render(BadRequestProblem("The client has left."))
