@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from glassware_archives.domain import FORMATS, Entry
+from glassware_archives.domain import FORMATS, Entry, Limits, Options, build
 from glassware_archives.domain.native import Archive, locate_library, open_archive
 from glassware_archives.domain.spool import BLOCK, Spool
 
@@ -60,6 +60,14 @@ def test_write_that_libarchive_cuts_short_is_an_error(writer: str) -> None:
         archive.begin(Entry("a"), 5)
         with pytest.raises(RuntimeError, match="write_data"):
             archive.write(b"123456")
+
+
+def test_entry_has_nothing_of_the_one_before(unpack) -> None:
+    contents = {"a": b"a", "b": b"bb" * BLOCK, "c": b"", "d": b"d"}
+    entries = [Entry(name, [data], len(data) or None) for name, data in contents.items()]
+    entries[1] = entries[1]._replace(size=None)
+    data = b"".join(build("zip", entries, Limits(), Options(library=True)))
+    assert unpack("zip", data) == contents
 
 
 @pytest.mark.parametrize("writer", ["pax_restricted", "7zip"])

@@ -11,13 +11,14 @@ import importlib.metadata
 import locale
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from types import ModuleType
 from typing import Any, cast
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain.entries import Entry
+from glassware_archives.domain.entries import Entry, Kind
 from glassware_archives.domain.formats import Format
 from glassware_archives.domain.spool import BLOCK, Spool
 
@@ -47,15 +48,33 @@ def _load() -> ModuleType:
 
 ffi = _load()
 
-# A second handle on the function: libarchive-c's own asks a freed archive for its error message.
-_write_free = ffi.libarchive["archive_write_free"]
-_write_free.argtypes, _write_free.restype = [ctypes.c_void_p], ctypes.c_int
-_update_symlink = ffi.libarchive.archive_entry_update_symlink_utf8
-_update_symlink.argtypes, _update_symlink.restype = [ctypes.c_void_p, ctypes.c_char_p], ctypes.c_int
-_set_ino = ffi.libarchive.archive_entry_set_ino64
-_set_ino.argtypes, _set_ino.restype = [ctypes.c_void_p, ctypes.c_int64], None
-_set_nlink = ffi.libarchive.archive_entry_set_nlink
-_set_nlink.argtypes, _set_nlink.restype = [ctypes.c_void_p, ctypes.c_uint], None
+# What takes less than to let another thread run meanwhile.
+_AT_ONCE = ctypes.PyDLL(ffi.libarchive._name)
+
+
+def _handle(library: ctypes.CDLL, name: str, *types: Any, result: Any = ctypes.c_int) -> Any:
+    """Return a handle of our own on a function whose first parameter is an archive or an entry.
+
+    Those of libarchive-c look at each result in Python, and ask a freed archive for its message.
+    """
+    function = library[f"archive_{name}"]
+    function.argtypes, function.restype = [ctypes.c_void_p, *types], result
+    return function
+
+
+_write_free = _handle(ffi.libarchive, "write_free")
+_write_data = _handle(ffi.libarchive, "write_data", ctypes.c_char_p, ctypes.c_size_t)
+_write_data.restype = ctypes.c_ssize_t
+_write_finish_entry = _handle(ffi.libarchive, "write_finish_entry")
+_write_header = _handle(_AT_ONCE, "write_header", ctypes.c_void_p)
+_clear = _handle(_AT_ONCE, "entry_clear", result=ctypes.c_void_p)
+_update_name = _handle(_AT_ONCE, "entry_update_pathname_utf8", ctypes.c_char_p)
+_update_symlink = _handle(_AT_ONCE, "entry_update_symlink_utf8", ctypes.c_char_p)
+_set_mode = _handle(_AT_ONCE, "entry_set_mode", ctypes.c_int, result=None)
+_set_mtime = _handle(_AT_ONCE, "entry_set_mtime", ctypes.c_int64, ctypes.c_long, result=None)
+_set_size = _handle(_AT_ONCE, "entry_set_size", ctypes.c_int64, result=None)
+_set_ino = _handle(_AT_ONCE, "entry_set_ino64", ctypes.c_int64, result=None)
+_set_nlink = _handle(_AT_ONCE, "entry_set_nlink", ctypes.c_uint, result=None)
 
 
 def library() -> str:
@@ -101,6 +120,7 @@ class Archive:
         self._kind = kind
         self._sink = sink
         self._count = 0
+        self._facts: tuple[Kind, int | None, datetime] | None = None
         self._begun = False
         self._failure: BaseException | None = None
         self._finished = False
@@ -133,12 +153,15 @@ class Archive:
 
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry; its content follows in ``write``."""
-        made = self._entry
-        ffi.entry_clear(made)
-        if ffi.entry_update_pathname_utf8(made, entry.name.encode()) != 1:
+        made, facts = self._entry, (entry.kind, entry.mode, entry.modified)
+        if facts != self._facts or size is None:
+            _clear(made)
+            _set_mode(made, entry.st_mode)
+            _set_mtime(made, int(entry.modified.timestamp()), 0)
+        # Of the next file often nothing but the name and the size will be another.
+        self._facts = facts if entry.kind == "file" else None
+        if _update_name(made, entry.name.encode()) != 1:
             raise RuntimeError(f"libarchive does not take the name {entry.name!r}")
-        ffi.entry_set_mode(made, entry.st_mode)
-        ffi.entry_set_mtime(made, int(entry.modified.timestamp()), 0)
         if self._kind.numbered:
             self._count += 1
             _set_ino(made, self._count)
@@ -147,26 +170,26 @@ class Archive:
             # libarchive-c's own linkpath would make it a hard link, and 7zip end the process.
             _update_symlink(made, entry.target.encode())
         if size is not None:
-            ffi.entry_set_size(made, size)
-        self._call(ffi.write_header, made)
+            _set_size(made, size)
+        self._check("write_header", _write_header(self._pointer, made))
         self._begun = True
 
     def write(self, block: bytes) -> None:
         """Write a block of the entry's content."""
-        self._call(ffi.write_data, block, len(block), expected=len(block))
+        self._check("write_data", _write_data(self._pointer, block, len(block)), len(block))
 
     def end(self) -> None:
         """End the entry."""
-        self._call(ffi.write_finish_entry)
+        self._check("write_finish_entry", _write_finish_entry(self._pointer))
         self._begun = False
 
     def cut(self) -> int | None:
         """Refuse to end a file whose size was told: it would be filled up with zeros."""
         return None if self._begun else 0
 
-    def drain(self) -> Iterator[bytes]:
-        """Yield what was made since."""
-        return self._sink.drain()
+    def drain(self) -> Iterable[bytes]:
+        """Return what was made since."""
+        return self._sink.drain() if self._sink.size else ()
 
     rest = drain
 
@@ -205,13 +228,20 @@ class Archive:
             return -1
         return length
 
-    def _call(self, function: Callable[..., int], *arguments: object, expected: int = 0) -> None:
+    def _call(self, function: Callable[..., int], *arguments: object) -> None:
         try:
             result = function(self._pointer, *arguments)
         except ffi.ArchiveError as error:
             raise (self._failure or error) from error
-        if result != expected:  # a warning, or fewer bytes written than given
-            raise RuntimeError(f"libarchive: {function.__name__} returned {result}")
+        self._check(function.__name__, result)
+
+    def _check(self, function: str, result: int, expected: int = 0) -> None:
+        if result == expected:
+            return
+        if result < 0 and result != ffi.ARCHIVE_WARN:
+            raise self._failure or ffi.archive_error(self._pointer, result)
+        # a warning, or fewer bytes written than given
+        raise RuntimeError(f"libarchive: {function} returned {result}")
 
 
 @contextmanager
