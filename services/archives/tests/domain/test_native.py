@@ -70,6 +70,25 @@ def test_entry_has_nothing_of_the_one_before(unpack) -> None:
     assert unpack("zip", data) == contents
 
 
+PAGES = """
+import resource
+from os import urandom
+from glassware_archives.domain import Entry, Limits, build, ensure_environment
+ensure_environment()
+def run():
+    content = (str(number).encode() * 20_000 + urandom(9_000) for number in range(256))
+    return sum(map(len, build("zip", [Entry("a", content)], Limits())))
+run()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+run()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_memory_is_not_asked_for_anew_for_each_block(python: Callable[..., str]) -> None:
+    assert int(python(PAGES)) < 300
+
+
 @pytest.mark.parametrize("writer", ["pax_restricted", "7zip"])
 def test_entry_left_in_the_middle_is_not_filled_up_to_its_size(writer: str) -> None:
     sink = Spool()

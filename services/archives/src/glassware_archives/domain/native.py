@@ -23,6 +23,7 @@ from glassware_archives.domain.formats import Format
 from glassware_archives.domain.spool import BLOCK, Spool
 
 SYSTEM_LIBRARY = "libarchive.so.13"
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 
 
 def locate_library(system: str = SYSTEM_LIBRARY) -> str:
@@ -84,7 +85,9 @@ def library() -> str:
 
 
 def ensure_environment() -> None:
-    """Make names UTF-8 and times UTC for the whole process; call it before any thread starts.
+    """Make names UTF-8 and times UTC for the whole process, and have freed memory kept for a while.
+
+    Call it before any thread starts.
 
     Without a UTF-8 locale libarchive garbles names or crashes the process (libarchive#2233), and
     the time zone would change the bytes of a zip, whose DOS times are local.
@@ -97,6 +100,19 @@ def ensure_environment() -> None:
     if not _times_are_utc():
         os.environ["TZ"] = "UTC"
         time.tzset()
+    _keep_memory()
+
+
+def _keep_memory() -> None:
+    """Have glibc keep what is freed, up to 16 MiB, instead of giving it back after each block.
+
+    The system would clear the same pages 250 times for each MiB that is compressed, which takes a
+    fifth of the time.
+    """
+    with suppress(AttributeError):  # another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_THRESHOLD, 4 * 1024**2)
+        mallopt(_M_TRIM_THRESHOLD, 16 * 1024**2)
 
 
 def _names_are_utf8() -> bool:
