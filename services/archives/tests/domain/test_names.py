@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain import Entry, Limits, build, check_names, names
+from glassware_archives.domain import FORMATS, Entry, Limits, build, check_names, names
 
 REFUSED = {
     "": "empty",
@@ -184,3 +184,37 @@ def test_whatever_passes_stays_distinct_where_case_and_normal_form_do_not_count(
 @settings(max_examples=300, deadline=None)
 def test_name_that_needs_no_second_look_passes_the_second_look(name: str) -> None:
     assert not names.is_plain(name) or names.faults_of(name) == []
+
+
+class Forgetful(names.Names):
+    """Names that look at each one as if no other had been in its folder."""
+
+    def add(self, index: int, name: str, directory: bool = False) -> str:
+        self._folder = "\0"
+        return super().add(index, name, directory)
+
+
+FOLDERS = st.sampled_from(["", "a/", "A/", "a/b/", "nul/", "é/", "e\u0301/", "/", "x" * 300 + "/"])
+PARTS = st.sampled_from(["a", "A", "b.txt", "é", "CON", "x.", "", "..", "_errors.json", "y" * 64])
+PLACES = st.builds("".join, st.tuples(FOLDERS, PARTS))
+
+
+@given(
+    places=st.lists(st.tuples(PLACES, st.booleans()), max_size=30),
+    rewrite=st.booleans(),
+    kind=st.sampled_from([None, "zip", "ar", "iso"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_names_that_share_a_folder_are_held_to_the_same_rules(places, rewrite, kind) -> None:
+    def told(known: names.Names) -> list[object]:
+        known.reserve(["_errors.json"])
+        found: list[object] = []
+        for index, (name, directory) in enumerate(places):
+            try:
+                found.append(known.add(index, name, directory))
+            except InvalidProblem as problem:
+                found.append(problem.errors)
+        return found
+
+    form = FORMATS[kind] if kind else None
+    assert told(names.Names(form, rewrite)) == told(Forgetful(form, rewrite))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from glassware_archives.domain import FORMATS, Entry
+from glassware_archives.domain import FORMATS, Entry, Limits, Options, build
 from glassware_archives.domain.native import Archive, locate_library, open_archive
 from glassware_archives.domain.spool import BLOCK, Spool
 
@@ -60,6 +60,33 @@ def test_write_that_libarchive_cuts_short_is_an_error(writer: str) -> None:
         archive.begin(Entry("a"), 5)
         with pytest.raises(RuntimeError, match="write_data"):
             archive.write(b"123456")
+
+
+def test_entry_has_nothing_of_the_one_before(unpack) -> None:
+    contents = {"a": b"a", "b": b"bb" * BLOCK, "c": b"", "d": b"d"}
+    entries = [Entry(name, [data], len(data) or None) for name, data in contents.items()]
+    entries[1] = entries[1]._replace(size=None)
+    data = b"".join(build("zip", entries, Limits(), Options(library=True)))
+    assert unpack("zip", data) == contents
+
+
+PAGES = """
+import resource
+from os import urandom
+from glassware_archives.domain import Entry, Limits, build, ensure_environment
+ensure_environment()
+def run():
+    content = (str(number).encode() * 20_000 + urandom(9_000) for number in range(256))
+    return sum(map(len, build("zip", [Entry("a", content)], Limits())))
+run()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+run()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def test_memory_is_not_asked_for_anew_for_each_block(python: Callable[..., str]) -> None:
+    assert int(python(PAGES)) < 300
 
 
 @pytest.mark.parametrize("writer", ["pax_restricted", "7zip"])

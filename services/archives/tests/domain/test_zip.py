@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from glassware_archives.domain import Entry, Limits, Options, Workers, build
 from glassware_archives.domain.deflate import BLOCK, END, LEVELS, PIECE, piece
+from glassware_archives.domain.zip import headers
 from glassware_archives.domain.zip.length import zip_length
 
 KIB = 1024
@@ -187,3 +188,18 @@ def test_sealed_archive_opens_with_its_passphrase_only(
     assert subprocess.run(wrong, cwd=tmp_path, capture_output=True, timeout=60).returncode
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
     assert {name: (tmp_path / name).read_bytes() for name in SECRET} == SECRET
+
+
+@given(
+    name=st.text("aé/", min_size=1, max_size=20),
+    kind=st.sampled_from(["file", "directory", "symlink"]),
+    size=st.integers(0, 2 * BLOCK),
+    offset=st.integers(headers.MAX - 2, headers.MAX + 2) | st.integers(0, 2**40),
+    more=st.binary(max_size=11),
+)
+@settings(max_examples=200, deadline=None)
+def test_both_headers_at_once_are_those_that_are_made_apart(name, kind, size, offset, more) -> None:
+    head = headers.head(Entry(name, kind=kind))
+    sizes = headers.Sizes(8, 0xFFFFFFFF, size // 2, size)
+    apart = headers.local(head, sizes, more), headers.central(head, sizes, offset, more)
+    assert headers.both(head, sizes, offset, more) == apart

@@ -82,7 +82,10 @@ def _nothing(block: bytes) -> bytes:
     first two is that left to chance.
     """
     start = block[:2]
-    return next((byte for byte in _BYTES if byte not in block or byte + start not in block), b"")
+    for byte in _BYTES:
+        if byte not in block or byte + start not in block:
+            return byte
+    return b""
 
 
 def _shrinks(level: Level, block: bytes) -> bool:

@@ -13,7 +13,7 @@ EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 
 Kind = Literal["file", "directory", "symlink"]
 _TYPES = {"file": 0o100000, "directory": 0o040000, "symlink": 0o120000}
-_MODES = {"file": 0o644, "directory": 0o755, "symlink": 0o777}
+_USUAL = {"file": 0o100644, "directory": 0o040755, "symlink": 0o120777}
 
 
 class Entry(NamedTuple):
@@ -36,7 +36,7 @@ class Entry(NamedTuple):
     @property
     def st_mode(self) -> int:
         """Type and permissions, as stat(2) has them."""
-        return _TYPES[self.kind] | (_MODES[self.kind] if self.mode is None else self.mode)
+        return _USUAL[self.kind] if self.mode is None else _TYPES[self.kind] | self.mode
 
 
 @dataclass(frozen=True)

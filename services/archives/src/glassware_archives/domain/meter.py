@@ -45,7 +45,8 @@ class Meter:
             raise _problem(index, "size", "Must not be negative.")
         if size > self._left:
             self._refuse_bytes()
-        self._take(0)
+        if self._clock() > self._deadline:
+            self._refuse_time()
 
     def read(self, index: int, entry: Entry) -> Iterator[bytes]:
         """Yield the content as it comes, checked; raise as soon as it cannot be right.
@@ -59,7 +60,11 @@ class Meter:
             for chunk in entry.content:
                 data = chunk if type(chunk) is bytes else _bytes(index, chunk)
                 self.count += len(data)
-                self._take(len(data))
+                self._left -= len(data)
+                if self._left < 0:
+                    self._refuse_bytes()
+                if self._clock() > self._deadline:
+                    self._refuse_time()
                 if size is not None and self.count > size:
                     raise _problem(index, "size", f"The source gives more than {size} bytes.")
                 yield data
@@ -69,13 +74,9 @@ class Meter:
             self.fault = None if self._spent else error
             raise
 
-    def _take(self, count: int) -> None:
-        self._left -= count
-        if self._left < 0:
-            self._refuse_bytes()
-        if self._clock() > self._deadline:
-            self._spent = True
-            raise TooLargeProblem(f"Building took more than {self._limits.max_seconds:g} seconds.")
+    def _refuse_time(self) -> None:
+        self._spent = True
+        raise TooLargeProblem(f"Building took more than {self._limits.max_seconds:g} seconds.")
 
     def _refuse_bytes(self) -> None:
         self._spent = True

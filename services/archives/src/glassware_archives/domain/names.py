@@ -35,6 +35,9 @@ _PART = (
     r"(?!(?i:con|prn|aux|nul|com[0-9]|lpt[0-9]))[A-Za-z0-9_-](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
 )
 PLAIN = re.compile(f"(?:{_PART}/){{0,8}}{_PART}")
+_PLAIN_PART = re.compile(_PART)
+# With a plain part behind it, the whole is within all bounds.
+_SHORT = 200
 
 _NUMBER = re.compile(r" \([0-9]+\)(?=(\.[^.]*)?\Z)")
 _RESERVED = -1
@@ -79,11 +82,21 @@ class Names:
 
     def __init__(self, kind: Format | None = None, rewrite: bool = False) -> None:
         self._root: Tree = {}
+        # The folder of the name before, as it was given, which most names share.
+        self._folder, self._node = "", self._root
         self._kind = kind
         self._rewrite = rewrite
 
     def add(self, index: int, name: str, directory: bool = False) -> str:
         """Return the name in NFC, or raise InvalidProblem with all that is wrong with it."""
+        last = name.rfind("/") + 1
+        if (
+            name[:last] == self._folder
+            and not directory
+            and _PLAIN_PART.fullmatch(name, last)
+            and self._node.setdefault(name[last:].lower(), index) == index
+        ):
+            return name
         if not name.isascii():
             name = unicodedata.normalize("NFC", name)
         if self._rewrite:
@@ -157,6 +170,8 @@ class Names:
             node.setdefault(last, {})
             return []
         other = node.setdefault(last, index) if isinstance(node, dict) else node
+        if isinstance(node, dict) and not self._rewrite and len(name) < _SHORT:
+            self._folder, self._node = name[: name.rfind("/") + 1], node
         if isinstance(other, dict):
             return ["Names a folder that other entries are in."]
         if other == _RESERVED:

@@ -17,9 +17,13 @@ class Outlet:
 
     def put(self, piece: bytes) -> None:
         """Take a piece."""
-        self._pieces.append(piece)
-        self._size += len(piece)
-        self.total += len(piece)
+        self.extend((piece,), len(piece))
+
+    def extend(self, pieces: Iterable[bytes], size: int) -> None:
+        """Take pieces that have so many bytes together."""
+        self._pieces += pieces
+        self._size += size
+        self.total += size
 
     def drain(self) -> Iterable[bytes]:
         """Return all that was put in, if it is worth sending."""

@@ -12,15 +12,17 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from glassware_archives.domain.entries import EARLIEST, Entry
+from glassware_archives.domain.entries import EARLIEST, Entry, Kind
 
 MAX = 0xFFFFFFFF
 MAX_ENTRIES = 0xFFFF
 ENCRYPTED, STREAMED, UTF8 = 1, 8, 0x800
 
-_LOCAL = struct.Struct("<I5H3I2H")
-_CENTRAL = struct.Struct("<I6H3I5H2I")
 _MADE_BY = 3 << 8 | 63  # Unix, so that the permissions count
+# Both headers begin with the same; the time and the date, in this order, are one number here.
+_SAME = struct.Struct("<3H4I2H")
+_LOCAL, _CENTRAL = struct.pack("<I", 0x04034B50), struct.pack("<IH", 0x02014B50, _MADE_BY)
+_END = struct.Struct("<3H2I")
 _FOLDER = 0x10  # what DOS calls a folder
 
 
@@ -45,16 +47,21 @@ class Sizes(NamedTuple):
 
 def head(entry: Entry) -> Head:
     """Return what the headers of the entry have in common."""
-    name = entry.name.encode()
-    stamp, extra = moment(entry.modified)
-    flags = 0 if len(name) == len(entry.name) else UTF8
-    attributes = entry.st_mode << 16
-    if entry.kind == "directory":
-        name, attributes = name + b"/", attributes | _FOLDER
-    return Head(name, flags, stamp, extra, attributes)
+    text, _, _, modified, kind, mode, _ = entry
+    name = text.encode()
+    flags = 0 if len(name) == len(text) else UTF8
+    if kind == "directory":
+        name += b"/"
+    return Head(name, flags, *_often(modified, kind, mode))
 
 
 @lru_cache(1024)
+def _often(modified: datetime, kind: Kind, mode: int | None) -> tuple[int, bytes, int]:
+    """Return what many entries have in common: the time in both ways, and the attributes."""
+    attributes = Entry("", kind=kind, mode=mode).st_mode << 16
+    return *moment(modified), attributes | (_FOLDER if kind == "directory" else 0)
+
+
 def moment(modified: datetime) -> tuple[int, bytes]:
     """Return a time as DOS has it, and as the extra field 0x5455 does: in seconds since 1970."""
     seconds = int(modified.timestamp())
@@ -79,8 +86,20 @@ def local(head: Head, sizes: Sizes, more: bytes = b"") -> bytes:
         if large:
             extra += struct.pack("<HHQQ", 1, 16, size, 0)
         crc = packed = size = 0
-    numbers = (flags, method, stamp & 0xFFFF, stamp >> 16, crc, packed, size)
-    return _LOCAL.pack(0x04034B50, version, *numbers, len(name), len(extra)) + name + extra
+    numbers = (flags, method, stamp, crc, packed, size, len(name), len(extra))
+    return _LOCAL + _SAME.pack(version, *numbers) + name + extra
+
+
+def both(head: Head, sizes: Sizes, offset: int, more: bytes = b"") -> tuple[bytes, bytes]:
+    """Return both headers of an entry that is added whole.
+
+    Where nothing takes 8 bytes, they are the same but for their beginning and their end.
+    """
+    header = local(head, sizes, more)
+    if offset >= MAX or sizes.size >= MAX:
+        return header, central(head, sizes, offset, more)
+    end = _END.pack(0, 0, 0, head.attributes, offset)
+    return header, _CENTRAL + header[4:30] + end + header[30:]
 
 
 def descriptor(sizes: Sizes, expected: int) -> bytes:
@@ -96,29 +115,12 @@ def central(head: Head, sizes: Sizes, offset: int, more: bytes = b"") -> bytes:
     extra += more
     large = size >= MAX or packed >= MAX or offset >= MAX
     if large:
-        numbers = [number for number in (size, packed, offset) if number >= MAX]
-        extra += struct.pack(f"<HH{len(numbers)}Q", 1, 8 * len(numbers), *numbers)
+        wide = [number for number in (size, packed, offset) if number >= MAX]
+        extra += struct.pack(f"<HH{len(wide)}Q", 1, 8 * len(wide), *wide)
         packed, size, offset = min(packed, MAX), min(size, MAX), min(offset, MAX)
-    record = _CENTRAL.pack(
-        0x02014B50,
-        _MADE_BY,
-        _version(method, large),
-        flags,
-        method,
-        stamp & 0xFFFF,
-        stamp >> 16,
-        crc,
-        packed,
-        size,
-        len(name),
-        len(extra),
-        0,
-        0,
-        0,
-        attributes,
-        offset,
-    )
-    return record + name + extra
+    numbers = (flags, method, stamp, crc, packed, size, len(name), len(extra))
+    begin = _CENTRAL + _SAME.pack(_version(method, large), *numbers)
+    return begin + _END.pack(0, 0, 0, attributes, offset) + name + extra
 
 
 def ending(entries: int, length: int, offset: int) -> bytes:

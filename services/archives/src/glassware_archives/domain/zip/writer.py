@@ -48,34 +48,28 @@ class Zip:
         self._entries = 0
         self._heads: list[Head] = []
         self._contents: list[bytes] = []
-        self._gathered, self._gather = 0, BLOCK if self._level.library and workers.pool else 0
+        self._gathered = 0
         self._open: _Streamed | None = None
 
     def add(self, entry: Entry, content: bytes) -> None:
         """Write a whole entry, with its sizes before its content."""
-        head = headers.head(entry)
         passphrase = self._passphrase if entry.kind == "file" else None
-        if passphrase is None and (len(content) <= _SMALL or self._level.library is None):
-            self._heads.append(head)
-            self._contents.append(content)
-            self._gathered += len(content) + _EACH
-            if self._gathered >= self._gather:
-                self._flush()
-        else:
+        alone = passphrase is not None or (self._level.library and len(content) > _SMALL)
+        if alone:
             self._flush()
-            then = partial(self._whole, head)
-            self._line.work(then, packed, self._level, passphrase, content)
+        self._heads.append(headers.head(entry))
+        self._contents.append(content)
+        self._gathered += len(content) + _EACH
+        if alone or self._gathered >= BLOCK:
+            self._flush(passphrase)
 
-    def _flush(self) -> None:
-        """Have the small entries compressed that were gathered."""
+    def _flush(self, passphrase: str | None = None) -> None:
+        """Have the entries compressed that were gathered."""
         heads, contents = self._heads, self._contents
         self._heads, self._contents, self._gathered = [], [], 0
         if contents:
-            self._line.work(partial(self._wholes, heads), all_packed, self._level, contents)
-
-    def _wholes(self, heads: list[Head], results: list[Whole]) -> None:
-        for head, result in zip(heads, results, strict=True):
-            self._whole(head, result)
+            then = partial(self._wholes, heads)
+            self._line.work(then, all_packed, self._level, passphrase, contents)
 
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry whose content follows in ``write``; its size is what is known of it."""
@@ -128,13 +122,17 @@ class Zip:
         self._line.close()
         self._directory.close()
 
-    def _whole(self, head: Head, result: Whole) -> None:
-        sizes, extra, flags, content = result
-        if flags:
-            head = head._replace(flags=head.flags | flags)
-        self._note(head, sizes, extra)
-        self._out.put(headers.local(head, sizes, extra))
-        self._out.put(content)
+    def _wholes(self, heads: list[Head], results: list[Whole]) -> None:
+        begin = end = self._out.total
+        pieces: list[bytes] = []
+        for head, (sizes, extra, flags, content) in zip(heads, results, strict=True):
+            if flags:
+                head = head._replace(flags=head.flags | flags)
+            header, record = headers.both(head, sizes, end, extra)
+            pieces += (header, content)
+            end += len(header) + len(content)
+            self._note(record)
+        self._out.extend(pieces, end - begin)
 
     def _streamed(self, entry: _Streamed) -> None:
         entry.offset = self._out.total
@@ -145,11 +143,10 @@ class Zip:
 
     def _ended(self, entry: _Streamed) -> None:
         self._out.put(entry.end())
-        self._note(entry.head, entry.sizes, entry.extra, entry.offset)
+        self._note(headers.central(entry.head, entry.sizes, entry.offset, entry.extra))
 
-    def _note(self, head: Head, sizes: Sizes, extra: bytes, offset: int | None = None) -> None:
-        place = self._out.total if offset is None else offset
-        self._records += headers.central(head, sizes, place, extra)
+    def _note(self, record: bytes) -> None:
+        self._records += record
         self._entries += 1
         if len(self._records) >= BLOCK:
             self._put_aside()
@@ -161,15 +158,18 @@ class Zip:
         self._records.clear()
 
 
-def all_packed(level: Level, contents: list[bytes]) -> list[Whole]:
-    return [packed(level, None, content) for content in contents]
+def all_packed(level: Level, passphrase: str | None, contents: list[bytes]) -> list[Whole]:
+    """Return each whole entry's sizes, extra field, flags and bytes."""
+    made = [(content, *deflated(level, content)) for content in contents]
+    if passphrase is not None:
+        return [_sealed(passphrase, *each) for each in made]
+    return [
+        (Sizes(method, crc32(content), len(data), len(content)), b"", 0, data)
+        for content, method, data in made
+    ]
 
 
-def packed(level: Level, passphrase: str | None, content: bytes) -> Whole:
-    """Return a whole entry's sizes, extra field, flags and bytes."""
-    method, data = deflated(level, content)
-    if passphrase is None:
-        return Sizes(method, crc32(content), len(data), len(content)), b"", 0, data
+def _sealed(passphrase: str, content: bytes, method: int, data: bytes) -> Whole:
     lock = seal.Seal(passphrase)
     data = b"".join((lock.start, lock.update(data), lock.end()))
     sizes = Sizes(seal.METHOD, 0, len(data), len(content))
