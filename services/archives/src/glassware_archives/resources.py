@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing
-from http import HTTPStatus
 from tempfile import TemporaryFile
 from typing import IO, Any, ClassVar
 from uuid import UUID
 
 from flask import Response, request, stream_with_context
 from sqlalchemy import Select, func, select
-from werkzeug.wsgi import FileWrapper
 
 from glassware.api import Resource, Schema, parse, runtime
+from glassware.api.files import download
 from glassware.api.idempotency import once
 from glassware.api.runtime import database, link, public_url
 from glassware.api.schema import made
@@ -29,7 +27,6 @@ from glassware.problems import (
     InvalidParameterProblem,
     InvalidProblem,
     NotFoundProblem,
-    StaleProblem,
     TooLargeProblem,
     TooManyJobsProblem,
 )
@@ -163,7 +160,7 @@ class Archive(Resource):
 
     def get(self, who: Principal, id: UUID) -> Response:
         """Return the file, or the range of it that is asked for (RFC 9110 section 14)."""
-        return download(finished(own(who), id))
+        return sent(finished(own(who), id))
 
 
 class ArchiveLinkList(Resource):
@@ -201,7 +198,7 @@ class LentArchive(Resource):
         if "token" not in request.args:
             raise InvalidParameterProblem("The link is cut.", errors={"token": ["Missing."]})
         job = database().session.scalar(select(Job).filter_by(id=id, state=DONE))
-        return download(links.require(runtime().config, job, request.args["token"]))
+        return sent(links.require(runtime().config, job, request.args["token"]))
 
 
 def finished(jobs: Select[Any], id: UUID) -> Job:
@@ -212,7 +209,7 @@ def finished(jobs: Select[Any], id: UUID) -> Job:
     return job
 
 
-def download(job: Job) -> Response:
+def sent(job: Job) -> Response:
     """Return the archive that the job made, or the range of it that is asked for."""
     store = runtime().parts.store
     stored = store.find(f"{job.id}.{job.fence}")
@@ -220,35 +217,8 @@ def download(job: Job) -> Response:
         raise NotFoundProblem("The archive of this job is gone.")
     if request.method == "GET" and (url := store.link(stored)):
         return Response(status=307, headers={"Location": url, "Cache-Control": "no-store"})
-    digest = b64encode(bytes.fromhex(stored.sha256)).decode()
-    response = Response(
-        FileWrapper(store.open(stored), BLOCK),
-        mimetype=FORMATS[stored.format].media_type,
-        direct_passthrough=True,
-        headers={"Repr-Digest": f"sha-256=:{digest}:", "Cache-Control": "private, no-cache"},
-    )
-    response.headers.set("Content-Disposition", "attachment", filename=stored.filename)
-    response.content_length = stored.size
-    response.set_etag(stored.sha256)
-    return conditional(response, stored.size)
-
-
-def conditional(response: Response, size: int) -> Response:
-    """Return what the conditions and the range of the request leave of a response.
-
-    Several ranges, another unit, and what is no range are left aside (RFC 9110 section 14.2).
-    """
-    asked = dict(request.environ)
-    if request.range is None or request.range.units != "bytes" or len(request.range.ranges) > 1:
-        asked.pop("HTTP_RANGE", None)
-    try:
-        response.make_conditional(asked, accept_ranges=True, complete_length=size)
-        if response.status_code == HTTPStatus.PRECONDITION_FAILED:
-            raise StaleProblem("The archive is not the one that If-Match names.")
-    except Exception:
-        response.close()
-        raise
-    return response
+    media_type, content = FORMATS[stored.format].media_type, store.open(stored)
+    return download(content, stored.size, stored.sha256, media_type, stored.filename)
 
 
 class Look(Resource):
@@ -270,8 +240,8 @@ class Look(Resource):
         data = parse.load(made(self.body), manifest)
         if "archive" not in request.files:
             raise InvalidProblem("There is no archive.", errors={"archive": ["Missing."]})
-        sent = request.files["archive"].stream
-        return self.look(laid_down(iter(lambda: sent.read(BLOCK), b"")), data)
+        upload = request.files["archive"].stream
+        return self.look(laid_down(iter(lambda: upload.read(BLOCK), b"")), data)
 
     def post(self, who: Principal, data: dict[str, Any]) -> Any:
         """Look into the archive at the URL."""

@@ -66,7 +66,7 @@ def build(
     if kind.compressor is None:
         return plain
     if kind.compressor == "gzip":
-        return _closing(plain, gzipped(plain, options.level(kind), workers))
+        return gzipped(plain, options.level(kind), workers)
     return _compressed(kind, options, plain)
 
 
@@ -212,11 +212,6 @@ def _compressed(kind: Format, options: Options, stream: Stream) -> Stream:
             archive.end()
             archive.finish()
             yield from archive.rest()
-
-
-def _closing(inner: Stream, outer: Stream) -> Stream:
-    with closing(inner), closing(outer):
-        yield from outer
 
 
 def _put_aside(content: Iterable[bytes], spool: Spool, meter: Meter, limit: int) -> int:

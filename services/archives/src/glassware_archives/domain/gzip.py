@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import closing
 
 from glassware_archives.domain.deflate import LEVELS, Deflating, crc32
@@ -16,12 +16,12 @@ _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 def gzipped(
-    content: Iterable[bytes], compression: str, workers: Workers
+    content: Generator[bytes, None, None], compression: str, workers: Workers
 ) -> Generator[bytes, None, None]:
-    """Yield the content compressed, in blocks of at most 64 KiB."""
+    """Yield the content compressed, in blocks of at most 64 KiB; close it at the end."""
     level, out, crc, size = LEVELS[compression], Outlet(), 0, 0
     out.put(_HEADER)
-    with closing(workers.line()) as line:
+    with closing(content), closing(workers.line()) as line:
         deflating = Deflating(level, line, out.put)
         for block in blocks(content, level.block):
             crc, size = crc32(block, crc), size + len(block)
