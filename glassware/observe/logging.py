@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TextIO
 
@@ -138,7 +139,14 @@ def exception(error: BaseException) -> dict[str, str]:
 
 def stamp(moment: float) -> str:
     """Return the moment in UTC (RFC 3339), to the microsecond."""
-    return f"{datetime.fromtimestamp(moment, UTC).isoformat(timespec='microseconds')[:-6]}Z"
+    seconds, millionths = divmod(round(moment * 1_000_000), 1_000_000)
+    return f"{of_second(seconds)}.{millionths:06}Z"
+
+
+@lru_cache(8)
+def of_second(seconds: int) -> str:
+    """Return the second that most lines of the moment begin with."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 class Handler(logging.StreamHandler[TextIO]):
