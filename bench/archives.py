@@ -2,7 +2,9 @@
 
 One process for each archive, the peers in turn, medians of five rounds (ROUNDS). The content is
 45 % words, 25 % records and 30 % what does not shrink. The rate per second of processor time is the
-steadier one on a machine that does other things too.
+steadier one on a machine that does other things too. "alone" is what a library takes to compress
+the same pieces, with no archive around them: none that uses it can be faster. KINDS chooses among
+deflate, store, tgz, tzst, sources and memory; the last is measured only where it is named.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import sources
+from bench import memory, sources
 from bench.world import ROOT, THEIRS
 
 PEER = ROOT / "bench/peers/archive.py"
@@ -30,10 +32,21 @@ SIZE = int(os.environ.get("MIB", "64")) * MIB
 LIBRARIES = ("libarchive-c", "zipstream-ng", "stream-zip")
 OURS = ("ours fast 1", "ours fast 2", "ours small 1", "ours small 2")
 PEERS = {
-    "deflate": (*OURS, *LIBRARIES, "zip", "bsdtar"),
+    "deflate": (*OURS, "isa-l alone", "zlib-ng alone", "zlib alone", *LIBRARIES, "zip", "bsdtar"),
     "store": ("ours store 1", *LIBRARIES, "zip", "bsdtar"),
     "tgz": (*OURS, "libarchive-c", "bsdtar", "tar | pigz"),
     "tzst": ("ours fast 1", "libarchive-c", "bsdtar"),
+}
+#: What is to be reached: how many times the rate of another row, or of the best of all peers.
+GOALS: dict[tuple[str, str], dict[str, tuple[str, float]]] = {
+    ("deflate", "big"): {
+        "ours fast 1": ("zlib alone", 12),
+        "ours fast 2": ("zlib alone", 20),
+        "ours small 1": ("zlib alone", 2.5),
+    },
+    ("deflate", "small"): {"ours fast 1": ("best", 4)},
+    ("store", "small"): {"ours store 1": ("best", 1.4)},
+    ("tzst", "small"): {"ours fast 1": ("best", 1)},
 }
 #: How often the content is packed, so that what is quick takes long enough to be measured.
 TIMES = {"store": 8}
@@ -78,7 +91,7 @@ def prepare(folder: Path) -> None:
 
 def measure(peer: str, kind: str, size: str, folder: Path) -> dict[str, Any]:
     """Return what one archive took."""
-    python = Path(sys.executable) if peer.startswith("ours") else THEIRS
+    python = Path(sys.executable) if peer.startswith("ours") or "alone" in peer else THEIRS
     times = str(TIMES.get(kind, 1) if size == "big" else 1)
     command = [str(python), str(PEER), peer, kind, size, times, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -109,24 +122,42 @@ def table(kind: str, size: str, folder: Path) -> dict[str, dict[str, float]]:
     for peer, row in found.items():
         rates = f"{row['rate']:12,.0f} {row['per_cpu']:12,.0f}"
         print(f"  {peer:14} {rates} {row['ratio']:8.3f} {row['rss']:8.0f}", flush=True)
+    for peer, (other, goal) in GOALS.get((kind, size), {}).items():
+        compare(found, peer, other, goal)
     return found
+
+
+def compare(found: dict[str, dict[str, float]], peer: str, other: str, goal: float) -> None:
+    """Print how many times the rates of one row are those of another, or of the best peer."""
+    peers = [row for name, row in found.items() if not ("ours" in name or "alone" in name)]
+    told = []
+    for key, words in (("rate", ""), ("per_cpu", " per second of processor")):
+        reference = max(row[key] for row in peers) if other == "best" else found[other][key]
+        found[peer][f"{key} to {other}"] = found[peer][key] / reference
+        told.append(f"{found[peer][key] / reference:.2f}{words}")
+    whom = "the best peer" if other == "best" else other
+    print(f"  {peer}: {', '.join(told)} times {whom}; to be {goal:g}", flush=True)
 
 
 def main() -> None:
     """Measure all kinds, or those of KINDS."""
-    kinds = os.environ.get("KINDS", ",".join(PEERS)).split(",")
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+    kinds = os.environ.get("KINDS", ",".join((*PEERS, "sources"))).split(",")
+    disk = Path("/dev/shm")
+    with TemporaryDirectory(dir=disk if disk.is_dir() else None) as name:
         folder = Path(name)
         prepare(folder)
         results: dict[str, dict[str, dict[str, float]]] = {
             f"{kind}, {size}": table(kind, size, folder)
             for size in ("big", "small")
             for kind in kinds
+            if kind in PEERS
         }
-    # In a process of its own, which has not held the content of the others.
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        results["sources"] = {"ours": pool.submit(sources.main, ROUNDS).result()}
+    if "sources" in kinds:
+        # In a process of its own, which has not held the content of the others.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            results["sources"] = {"ours": pool.submit(sources.main, ROUNDS).result()}
+    if "memory" in kinds:
+        results["memory"] = memory.main()
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(results, indent=1))
 
