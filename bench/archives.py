@@ -2,7 +2,9 @@
 
 One process for each archive, the peers in turn, medians of five rounds (ROUNDS). The content is
 45 % words, 25 % records and 30 % what does not shrink. The rate per second of processor time is the
-steadier one on a machine that does other things too.
+steadier one on a machine that does other things too. "alone" is what a library takes to compress
+the same pieces, with no archive around them: none that uses it can be faster. KINDS chooses among
+deflate, store, tgz, tzst, sources and memory; the last is measured only where it is named.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import sources
+from bench import memory, sources
 from bench.plot import Drawing, bars
 from bench.report import Found
 from bench.world import ROOT, ROUNDS, THEIRS, in_turn
@@ -31,10 +33,21 @@ SIZE = int(os.environ.get("MIB", "64")) * MIB
 LIBRARIES = ("libarchive-c", "zipstream-ng", "stream-zip")
 OURS = ("ours fast 1", "ours fast 2", "ours small 1", "ours small 2")
 PEERS = {
-    "deflate": (*OURS, *LIBRARIES, "zip", "bsdtar"),
+    "deflate": (*OURS, "isa-l alone", "zlib-ng alone", "zlib alone", *LIBRARIES, "zip", "bsdtar"),
     "store": ("ours store 1", *LIBRARIES, "zip", "bsdtar"),
     "tgz": (*OURS, "libarchive-c", "bsdtar", "tar | pigz"),
     "tzst": ("ours fast 1", "libarchive-c", "bsdtar"),
+}
+#: What is to be reached: how many times the rate of another row, or of the best of all peers.
+GOALS: dict[tuple[str, str], dict[str, tuple[str, float]]] = {
+    ("deflate", "big"): {
+        "ours fast 1": ("zlib alone", 12),
+        "ours fast 2": ("zlib alone", 20),
+        "ours small 1": ("zlib alone", 2.5),
+    },
+    ("deflate", "small"): {"ours fast 1": ("best", 4)},
+    ("store", "small"): {"ours store 1": ("best", 1.4)},
+    ("tzst", "small"): {"ours fast 1": ("best", 1)},
 }
 #: How often the content is packed, so that what is quick takes long enough to be measured.
 TIMES = {"store": 8}
@@ -79,7 +92,7 @@ def prepare(folder: Path) -> None:
 
 def measure(peer: str, kind: str, size: str, folder: Path) -> dict[str, Any]:
     """Return what one archive took."""
-    python = Path(sys.executable) if peer.startswith("ours") else THEIRS
+    python = Path(sys.executable) if peer.startswith("ours") or "alone" in peer else THEIRS
     times = str(TIMES.get(kind, 1) if size == "big" else 1)
     command = [str(python), str(PEER), peer, kind, size, times, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
@@ -113,7 +126,19 @@ def table(kind: str, size: str, found: Mapping[str, Mapping[str, float]]) -> str
     for peer, row in found.items():
         rates = f"{row['rate']:12,.0f} {row['per_cpu']:12,.0f}"
         lines.append(f"  {peer:14} {rates} {row['ratio']:8.3f} {row['rss']:8.0f}")
+    lines += [beside(found, peer, *goal) for peer, goal in GOALS.get((kind, size), {}).items()]
     return "\n".join([*lines, ""])
+
+
+def beside(found: Mapping[str, Mapping[str, float]], peer: str, other: str, goal: float) -> str:
+    """Return how many times the rates of one row are those of another, or of the best peer."""
+    peers = [row for name, row in found.items() if not ("ours" in name or "alone" in name)]
+    told = []
+    for key, words in (("rate", ""), ("per_cpu", " per second of processor")):
+        reference = max(row[key] for row in peers) if other == "best" else found[other][key]
+        told.append(f"{found[peer][key] / reference:.2f}{words}")
+    whom = "the best peer" if other == "best" else other
+    return f"  {peer}: {', '.join(told)} times {whom}; to be {goal:g}"
 
 
 def drawing(kind: str, size: str, found: Mapping[str, Mapping[str, float]]) -> Drawing:
@@ -125,20 +150,20 @@ def drawing(kind: str, size: str, found: Mapping[str, Mapping[str, float]]) -> D
 
 def main(_folder: Path) -> Found:
     """Measure all kinds, or those of KINDS, in memory where there is a disk of it."""
-    kinds = os.environ.get("KINDS", ",".join(PEERS)).split(",")
-    memory = Path("/dev/shm")
+    kinds = os.environ.get("KINDS", ",".join((*PEERS, "sources"))).split(",")
+    disk = Path("/dev/shm")
     results = {}
-    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:
+    with TemporaryDirectory(dir=disk if disk.is_dir() else None) as name:
         folder = Path(name)
         prepare(folder)
         for size in ("big", "small"):
-            for kind in kinds:
+            for kind in filter(PEERS.__contains__, kinds):
                 results[kind, size] = compare(kind, size, folder)
-    # In a process of its own, which has not held the content of the others.
-    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        fetched = pool.submit(sources.measure, ROUNDS).result()
     tables = [table(*which, found) for which, found in results.items()]
-    return Found(
-        "\n".join([*tables, sources.table(fetched)]),
-        [drawing(*which, found) for which, found in results.items()],
-    )
+    if "sources" in kinds:
+        # In a process of its own, which has not held the content of the others.
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            tables.append(sources.table(pool.submit(sources.measure, ROUNDS).result()))
+    if "memory" in kinds:
+        tables.append(memory.measure())
+    return Found("\n".join(tables), [drawing(*which, found) for which, found in results.items()])

@@ -50,6 +50,30 @@ def ours(kind: str, entries: Contents, compression: str, workers: str) -> Iterab
     return build(FORMATS[kind], made, limits, Options(chosen), Workers(int(workers)))
 
 
+def alone(library: str, entries: Contents) -> int:
+    """Compress what our zip compresses at once, with its dictionaries, and do nothing else."""
+    import zlib
+
+    from glassware_archives.domain.deflate import LEVELS, Level, deflated, piece
+    from glassware_archives.domain.meter import blocks
+
+    level = {
+        "isa-l alone": LEVELS["fast"],
+        "zlib-ng alone": LEVELS["small"],
+        "zlib alone": Level("zlib", zlib, 6, 8, 1 << 62),
+    }[library]
+    if len(entries) > 1:
+        return sum(len(deflated(level, chunks[0])[1]) for _, chunks in entries)
+    if library == "zlib alone":
+        one = zlib.compressobj(6, zlib.DEFLATED, -15)
+        return sum(len(one.compress(chunk)) for chunk in entries[0][1]) + len(one.flush())
+    made, before = 0, b""
+    for block in blocks(entries[0][1], level.block):
+        made += len(piece(level, block, before))
+        before = block[-32768:]
+    return made
+
+
 def libarchive(kind: str, entries: Contents) -> int:
     from libarchive import custom_writer
 
@@ -113,6 +137,9 @@ MODULES = {
     "libarchive-c": "libarchive",
     "zipstream-ng": "zipstream",
     "stream-zip": "stream_zip",
+    "isa-l": "glassware_archives.domain",
+    "zlib-ng": "glassware_archives.domain",
+    "zlib": "glassware_archives.domain",
 }
 LIBRARIES: dict[str, Callable[..., Iterable[bytes] | int]] = {
     "libarchive-c": libarchive,
@@ -136,6 +163,8 @@ def main(peer: str, kind: str, size: str, times: str, folder: str) -> None:
         before, began = processor(), time.perf_counter()
         if peer.startswith("ours"):
             out = ours(kind, entries, *peer.split()[1:])
+        elif peer.endswith("alone"):
+            out = alone(peer, entries)
         else:
             out = LIBRARIES[peer](kind, entries)
     made = out if isinstance(out, int) else sum(map(len, out))
