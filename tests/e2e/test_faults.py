@@ -112,7 +112,8 @@ def test_a_client_that_leaves_stops_the_source(suite: worlds.Processes, kind: st
         body = {"format": "zip", "entries": [{"name": "x", "url": f"{files.url}/{kind}"}]}
         request = {"json": body, "headers": ann.headers}
         with client.stream("POST", "/archives", **request) as answer:
-            next(answer.iter_raw())
+            blocks = answer.iter_raw()  # held: without it the client would leave here already
+            next(blocks)
             assert not files.left.is_set()
         assert files.left.wait(10), "the source was still being read"
     deadline = time.monotonic() + 5

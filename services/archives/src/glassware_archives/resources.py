@@ -324,12 +324,4 @@ def continued(first: bytes, rest: Stream) -> Stream:
         yield from rest
 
 
-RESOURCES = (
-    ArchiveList,
-    Archive,
-    ArchiveLinkList,
-    LentArchive,
-    Look,
-    Extract,
-    Verification,
-)
+RESOURCES = (ArchiveList, Archive, ArchiveLinkList, LentArchive, Look, Extract, Verification)

@@ -102,6 +102,15 @@ def test_names_that_overwrite_each_other_somewhere_are_refused(one: str, other: 
     assert list(caught.value.errors or {}) == ["entries.3.name"]
 
 
+def test_a_semicolon_is_refused_where_a_reader_would_see_another_character() -> None:
+    iso = FORMATS["iso"]
+    with pytest.raises(InvalidProblem) as refused:
+        check_names(["a;b/c.txt"], iso)
+    assert "No ;" in str(refused.value.errors)
+    assert names.Names(iso, rewrite=True).add(0, "a;b/c.txt") == "a_b/c.txt"
+    assert check_names(["a;b/c.txt"], FORMATS["zip"]) == ["a;b/c.txt"]
+
+
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(InvalidProblem) as caught:
         check_names(["a", "../con ", "b", "A"])

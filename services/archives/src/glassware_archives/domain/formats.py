@@ -21,6 +21,7 @@ class Format:
     each time. ``numbered``: what has the number of an inode, or none, twice is one file to its
     readers. ``flat``: there are no folders. ``rooted``: each folder above an entry has to be one,
     from the root on. ``max_part``: UTF-16 units in a part of a name.
+    ``barred``: characters that some reader takes for others.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Format:
     kinds: tuple[Kind, ...] = _ALL_KINDS
     max_size: int = 2**63 - 1
     max_part: int = 255
+    barred: str = ""
 
 
 def _tar(
@@ -114,6 +116,7 @@ _ALL = (
         at_end=True,
         clocked=True,
         max_part=103,
+        barred=";",
     ),
     Format(
         "mtree",

@@ -134,6 +134,8 @@ class Names:
         faults = [] if plain else faults_of(name)
         if self._kind and self._kind.flat and "/" in name:
             faults.append(f"There are no folders in {self._kind.name}.")
+        if self._kind and any(each in name for each in self._kind.barred):
+            faults.append(f"No {self._kind.barred} may be in the names of {self._kind.name}.")
         if self._kind and not plain and _longest(name) > self._kind.max_part:
             faults.append(f"No part may exceed {self._kind.max_part} characters.")
         return faults
@@ -194,6 +196,8 @@ def _rewritten(name: str, kind: Format | None) -> str:
     hold becomes "_"; what is too long is cut.
     """
     name = _DRIVE.sub("", name).replace("\\", "/")
+    for each in kind.barred if kind else "":
+        name = name.replace(each, "_")
     parts = [part for part in name.split("/") if part not in ("", ".", "..")][-MAX_DEPTH:]
     made = [_part(part, kind.max_part if kind else MAX_PART) for part in parts] or ["_"]
     if kind and kind.flat:
