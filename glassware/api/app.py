@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from flask import Flask, Request, Response, request
+import flask
+from flask import Flask, Response, request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.sansio.utils import get_host
+from werkzeug.utils import cached_property
 
 from glassware.observe.edge import MADE
 
@@ -22,16 +24,30 @@ host_of = lru_cache(256)(get_host)
 KNOWN = "glassware.known"
 
 
+class Request(flask.Request):
+    """A request of which the host is looked at once, and not where nobody asks."""
+
+    @cached_property
+    def host(self) -> str:
+        given = self.environ.get("HTTP_HOST")
+        return host_of(
+            self.scheme, given, self.server, cast("tuple[str, ...] | None", self.trusted_hosts)
+        )
+
+
 class NoSessions(SessionInterface):
     """Nothing is kept between two requests of a caller."""
 
-    def open_session(self, app: Flask, request: Request) -> NullSession:
-        return self.make_null_session(app)
+    nothing = NullSession()
+
+    def open_session(self, app: Flask, request: flask.Request) -> NullSession:
+        return self.nothing
 
 
 class App(Flask):
-    """Flask without sessions, without coroutines, and with one look at the host of a request."""
+    """Flask without sessions, without coroutines, and without what no service has asked for."""
 
+    request_class = Request
     session_interface = NoSessions()
 
     def __init__(self, name: str, **settings: Any) -> None:
@@ -43,35 +59,42 @@ class App(Flask):
         """Return the function as it is: none of ours is a coroutine."""
         return func
 
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+    def create_url_adapter(self, request: flask.Request | None) -> Any:
         """Bind the routes to the request. Raises SecurityError for a host that is not ours."""
         if request is None:
             return super().create_url_adapter(None)
-        request.trusted_hosts = trusted = self.config["TRUSTED_HOSTS"]
-        given = request.environ.get("HTTP_HOST")
-        request.host = host_of(request.scheme, given, request.server, trusted)
-        return Routes(
-            self.bound(request.host, request.root_path, "", request.scheme),
-            request,
-            request.environ.get(KNOWN),
-        )
+        request.trusted_hosts = self.config["TRUSTED_HOSTS"]
+        known = request.environ.get(KNOWN)
+        return self.routes(request) if known is None else Known(self, request, known)
+
+    def routes(self, request: flask.Request) -> Routes:
+        return Routes(self.bound(request.host, request.root_path, "", request.scheme), request)
 
 
 class Routes(MapAdapter):
-    """The routes, bound to a request; its own may be ``known``, with the ids in it."""
+    """The routes, bound to a request."""
 
-    def __init__(self, like: MapAdapter, request: Request, known: Any) -> None:
+    def __init__(self, like: MapAdapter, request: flask.Request) -> None:
         vars(self).update(vars(like))
         self.path_info, self.default_method = request.path, request.method
         self.query_args = request.environ.get("QUERY_STRING")
-        self.known = known
 
-    def match(self, *args: Any, **kwargs: Any) -> Any:
-        return self.known or super().match(*args, **kwargs)
+
+class Known:
+    """The routes of a request whose own, with the ids in it, is known: bound where asked for."""
+
+    def __init__(self, app: App, request: flask.Request, known: tuple[Rule, Any]) -> None:
+        self.app, self.request, self.known = app, request, known
+
+    def match(self, *_: Any, **__: Any) -> tuple[Rule, Any]:
+        return self.known
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.app.routes(self.request), name)
 
 
 def routed(app: Flask, environ: WSGIEnvironment, rule: Rule, ids: Mapping[str, Any]) -> Any:
-    """Return the context of a request whose route is known, and is not looked for."""
+    """Return the context of a request whose host and route are known, and are not looked for."""
     environ[KNOWN] = rule, ids
     return app.request_context(environ)
 

@@ -120,7 +120,7 @@ class Lane:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if (way := self.way(environ)) is not None:
             began = time.monotonic()
-            self.here.metrics.in_progress.inc()
+            self.here.metrics.began()
             trace = incoming(environ, self.service)
             try:
                 with bind(trace):
@@ -136,7 +136,6 @@ class Lane:
             if answer is not None:
                 return self.send(way, answer, environ, trace, began, start_response)
             environ[BEGUN] = trace, began
-            self.here.metrics.in_progress.dec()
         return self.app(environ, start_response)
 
     def way(self, environ: WSGIEnvironment) -> Way | None:

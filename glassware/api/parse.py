@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from flask import Request
@@ -18,9 +20,13 @@ from glassware.api.runtime import runtime
 from glassware.media import json, xml
 from glassware.problems import InvalidProblem, MalformedBodyProblem, UnsupportedMediaTypeProblem
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 JSON, XML, MERGE = "application/json", "application/xml", "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
 
+LENGTH = re.compile(r"[1-9][0-9]{0,9}")
 #: How much of a caller's text goes back into a problem.
 MAX_NAME, MAX_ERRORS = 100, 50
 
@@ -62,13 +68,29 @@ def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
             supported=list(supported),
             headers=headers,
         )
-    data = request.get_data(cache=False)
-    if request.content_length is None and len(data) == request.max_content_length:
-        # werkzeug cuts a chunked body at the limit and says nothing.
-        raise RequestEntityTooLarge()
+    begun = "stream" in vars(request)  # somebody has read it, and Flask may have kept it
+    data = None if begun else whole(request.environ, request.max_content_length or 0)
+    if data is None:
+        data = request.get_data(cache=False)
+        if request.content_length is None and len(data) == request.max_content_length:
+            # werkzeug cuts a chunked body at the limit and says nothing.
+            raise RequestEntityTooLarge()
     if not data.strip():
         raise MalformedBodyProblem("The body is empty; it must hold the document.")
     return READERS[kind](data, schema)
+
+
+def whole(environ: WSGIEnvironment, most: int) -> bytes | None:
+    """Return a body that has a length, of at most so many bytes, and all of them; else None.
+
+    The server needs no watching there. The body can be read again.
+    """
+    told = environ.get("CONTENT_LENGTH") or ""
+    if not LENGTH.fullmatch(told) or (length := int(told)) > most:
+        return None
+    data: bytes = environ["wsgi.input"].read(length)
+    environ["wsgi.input"] = BytesIO(data)
+    return data if len(data) == length else None
 
 
 @lru_cache(256)

@@ -8,10 +8,8 @@ has run goes the plain way, which says why; what it raises itself is raised ther
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from io import BytesIO
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 XML_FORM = xml_form("response")
 KEY = f"HTTP_{HEADER.upper().replace('-', '_')}"
-LENGTH = re.compile(r"[1-9][0-9]{0,9}")
 #: Of these headers the response itself knows how they are sent.
 OWN = frozenset({"Location", "Content-Location", "Vary", "X-Request-Id"})
 
@@ -101,13 +98,9 @@ class Work(Call):
     def given(self, environ: WSGIEnvironment) -> Any:
         """Return what a plain body holds. Raises Problem, and ValueError for any other."""
         reader = self.readers.get(environ.get("CONTENT_TYPE", ""))
-        length = environ.get("CONTENT_LENGTH") or ""
-        if reader is None or not LENGTH.fullmatch(length) or int(length) > self.most:
+        data = None if reader is None else parse.whole(environ, self.most)
+        if reader is None or data is None:
             raise ValueError("the plain way knows what to say")
-        data = environ["wsgi.input"].read(int(length))
-        environ["wsgi.input"] = BytesIO(data)
-        if len(data) < int(length):
-            raise ValueError("the caller has gone")
         return reader(data, self.schema)
 
     def loaded(self, given: Any) -> Any:

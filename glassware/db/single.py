@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ClauseElement, Dialect, Select, bindparam, inspect
-from sqlalchemy.orm import InstanceState, make_transient_to_detached
+from sqlalchemy.orm import InstanceState
 from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -76,7 +76,8 @@ class Shape:
                 return each
         item: Any = self.mapper.class_manager.new_instance()
         vars(item).update(values)
-        make_transient_to_detached(item)
+        # As make_transient_to_detached() does for an item of which less is known.
+        instance_state(item).key = identity
         return item
 
     def finding(self, keys: tuple[str, ...]) -> Prepared:

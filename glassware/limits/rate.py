@@ -99,11 +99,11 @@ class Limiter:
 
 def advice(name: str, limit: Limit, counts: Counts) -> Mapping[str, str]:
     """Return the headers of ``DRAFT``: the policy, what is left of it (r) and for how long (t)."""
-    left = limit.requests - used(counts, limit.seconds)
-    seconds = counts.now_left - limit.seconds if left > 0 else wait(counts, limit)
+    left = max(0, limit.requests - used(counts, limit.seconds))
+    seconds = counts.now_left - limit.seconds if left else wait(counts, limit)
     return {
         "RateLimit-Policy": policy(name, limit),
-        "RateLimit": f'"{name}";r={max(0, left)};t={whole(seconds)}',
+        "RateLimit": f'"{name}";r={left};t={whole(seconds)}',
     }
 
 

@@ -18,6 +18,8 @@ LIMIT = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")
 
 #: Callers that a process counts; beyond that, those counted for the longest time are forgotten.
 CAPACITY = 20_000
+#: The number of a caller's present window, the requests of the one before it, and its own.
+UNSEEN = (0.0, 0, 0)
 
 
 class Limit(NamedTuple):
@@ -77,27 +79,24 @@ class MemoryWindows:
     ) -> None:
         self.clock, self.capacity = clock, capacity
         self._lock = threading.Lock()
-        self._held: dict[str, tuple[int, int, int]] = {}  # number of the window, before, now
+        self._held: dict[str, tuple[float, int, int]] = {}
 
     def take(self, key: str, limit: Limit) -> tuple[bool, Counts]:
         most, seconds = limit
+        held = self._held
         with self._lock:
-            moment = self.clock()
-            counts = before, left, now, now_left = self._counts(key, seconds, moment)
-            if used(counts, seconds) >= most:
-                return False, counts
-            if key not in self._held and len(self._held) >= self.capacity:
-                del self._held[next(iter(self._held))]
-            self._held[key] = int(moment // seconds), before, now + 1
-            return True, Counts(before, left, now + 1, now_left)
-
-    def _counts(self, key: str, expiry: int, moment: float) -> Counts:
-        number, into = divmod(moment, expiry)
-        last, before, now = self._held.get(key, (0, 0, 0))
-        if last != number:
-            before, now = (now if last == number - 1 else 0), 0
-        left = expiry - into
-        return Counts(before, left, now, left + expiry)
+            number, into = divmod(self.clock(), seconds)
+            last, before, now = held.get(key, UNSEEN)
+            if last != number:
+                before, now = (now if last == number - 1 else 0), 0
+            left = seconds - into
+            let_in = math.floor(before * left / seconds) + now < most
+            if let_in:
+                now += 1
+                if len(held) >= self.capacity and key not in held:
+                    del held[next(iter(held))]
+                held[key] = number, before, now
+        return let_in, Counts(before, left, now, left + seconds)
 
 
 def used(counts: Counts, seconds: int) -> int:

@@ -53,6 +53,7 @@ def write(logger: logging.Logger, trace: Trace, entry: Entry) -> None:
 def line(logger: str, trace: Trace, entry: Entry) -> str:
     """Return the line; no text in it needs to be escaped."""
     method, path, route, query, status, sent, seconds, subject, client, parent, problem = entry
+    request_id, trace_id, span_id, _, service, *_ = trace
     asked = f'"query": {listed(query)}, ' if query else ""
     told = f', "subject": "{subject}", "client": "{client}"' if subject else ""
     if parent:
@@ -61,8 +62,8 @@ def line(logger: str, trace: Trace, entry: Entry) -> str:
         told += f', "problem": {problem}'
     return (
         f'{{"ts": "{stamp(time.time())}", "level": "INFO", "logger": "{logger}",'
-        f' "event": "request", "service": "{trace.service}", "request_id": "{trace.request_id}",'
-        f' "trace_id": "{trace.trace_id}", "span_id": "{trace.span_id}", "method": "{method}",'
+        f' "event": "request", "service": "{service}", "request_id": "{request_id}",'
+        f' "trace_id": "{trace_id}", "span_id": "{span_id}", "method": "{method}",'
         f' "path": "{path}", "route": "{route}", {asked}"status": {status}, "bytes": {sent},'
         f' "seconds": {seconds}{told}}}'
     )

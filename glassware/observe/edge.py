@@ -55,7 +55,10 @@ class Edge:
         self.metrics = metrics or Metrics()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        trace, began = environ.get(BEGUN) or (incoming(environ, self.service), self.clock())
+        if (begun := environ.get(BEGUN)) is None:
+            self.metrics.began()
+            begun = incoming(environ, self.service), self.clock()
+        trace, began = begun
         exchange = Exchange(environ, trace, began, self.logger, self.clock, self.metrics)
         with bind(trace):
             try:
@@ -96,7 +99,6 @@ class Exchange:
         self.logger = logger
         self.clock = clock
         self.metrics = metrics
-        self.metrics.in_progress.inc()
         self.status: int | None = None
         self.expected: int | None = None
         self.sent = 0

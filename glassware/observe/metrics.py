@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from bisect import bisect_left
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from prometheus_client import Histogram
@@ -22,12 +25,19 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 #: The values of a gauge by those of its labels.
 Values: TypeAlias = Mapping[tuple[str, ...], float]
+T = TypeVar("T")
 #: Seconds, from a cached answer to a neighbour's timeout.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+#: Seconds that an answered request waits at most to be counted, with all those of that time.
+PAUSE = 0.1
 
 
 class Metrics:
-    """What one app counts. A label never takes a value that a caller could choose."""
+    """What one app counts. A label never takes a value that a caller could choose.
+
+    Requests are noted as they come, and counted ten times a second: to count each by itself would
+    cost more than to answer it. A killed process takes with it what it had only noted.
+    """
 
     def __init__(self) -> None:
         # Imported late: the library reads FOLDER from the environment once, when it is imported.
@@ -88,17 +98,44 @@ class Metrics:
         for error in ("OperationalError", "TimeoutError"):
             self.database_errors.labels(error)  # a rate cannot be told before there is a zero
         self.watched: list[Watched] = []
-        self._timed: dict[tuple[str, str, int], Histogram] = {}
+        # Plain numbers, which the garbage collector does not look at.
+        self._begun: deque[None] = deque()
+        self._sent: deque[int] = deque()
+        self._seconds: dict[tuple[str, str, int], deque[float]] = {}
+        self._due = False
+        self._counting = threading.Lock()
+
+    def began(self) -> None:
+        """Note a request that is in progress from now on."""
+        self._begun.append(None)
+        self._soon()
 
     def answered(self, method: str, route: str, status: int, seconds: float, sent: int) -> None:
-        """Count a request that was in progress and has been answered."""
-        key = method, route, status
-        timed = self._timed.get(key)
-        if timed is None:
-            timed = self._timed[key] = self.requests.labels(*key)
-        timed.observe(seconds)
-        self.sent.inc(sent)
-        self.in_progress.dec()
+        """Note that a request which was in progress has been answered, with so many bytes."""
+        labels = method, route, status
+        times = self._seconds.get(labels)
+        if times is None:
+            times = self._seconds.setdefault(labels, deque())
+        times.append(seconds)
+        self._sent.append(sent)
+        self._soon()
+
+    def _soon(self) -> None:
+        if not self._due:
+            self._due = True
+            # No daemon: a process that ends counts first.
+            threading.Timer(PAUSE, self.count).start()
+
+    def count(self) -> None:
+        """Count what has been noted."""
+        with self._counting:
+            self._due = False
+            sent = drained(self._sent)
+            self.in_progress.inc(len(drained(self._begun)) - len(sent))
+            self.sent.inc(sum(sent))
+            for labels, times in list(self._seconds.items()):
+                if times:
+                    observe(self.requests.labels(*labels), drained(times))
 
     def watch(
         self, name: str, help: str, read: Callable[[], Values], labels: Sequence[str] = ()
@@ -114,6 +151,7 @@ class Metrics:
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
+        self.count()
         asked = CollectorRegistry()
         for each in self.watched:
             asked.register(each)
@@ -121,6 +159,18 @@ class Metrics:
             return generate_latest(self.registry) + generate_latest(asked)
         MultiProcessCollector(asked)
         return generate_latest(asked)
+
+
+def drained(notes: deque[T]) -> list[T]:
+    """Return what stands there, and leave what comes meanwhile."""
+    return [notes.popleft() for _ in range(len(notes))]
+
+
+def observe(timed: Histogram, times: Sequence[float]) -> None:
+    """Count the times as ``timed.observe`` does one by one."""
+    timed._sum.inc(sum(times))
+    for bucket, number in Counter(bisect_left(BUCKETS, each) for each in times).items():
+        timed._buckets[bucket].inc(number)
 
 
 class Watched:

@@ -254,7 +254,7 @@ def test_the_handlers_of_the_app_are_flasks_own(world: World) -> None:
         assert getattr(app, name).__func__ is getattr(Flask, name)
         assert name not in vars(app)
     # The next Flask calls its methods in another way; these and wsgi_app are there to replace.
-    ours = {"create_url_adapter", "ensure_sync", "session_interface"}
+    ours = {"create_url_adapter", "ensure_sync", "request_class", "session_interface"}
     assert {name for name in vars(App) if hasattr(Flask, name) and name[-2:] != "__"} == ours
     assert type(app) is App
     assert [name for name in vars(app) if callable(vars(Flask).get(name))] == ["wsgi_app"]

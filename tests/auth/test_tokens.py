@@ -41,6 +41,11 @@ def verifier(*algorithms: str, find: Callable[[str], Any] | None = None) -> Toke
 
 
 VERIFIER = verifier()
+KEYS: dict[str, Any] = {
+    "ES256": ec.generate_private_key(ec.SECP256R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.generate(),
+    "RS256": rsa.generate_private_key(65537, 2048),
+}
 
 
 def encoded(data: bytes) -> str:
@@ -428,12 +433,7 @@ def test_whatever_the_issuer_signs_is_a_principal_or_refused(
 
 @pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256"])
 def test_each_algorithm_is_accepted_where_it_is_configured_and_only_there(algorithm: str) -> None:
-    keys: dict[str, Any] = {
-        "ES256": ec.generate_private_key(ec.SECP256R1()),
-        "EdDSA": ed25519.Ed25519PrivateKey.generate(),
-        "RS256": rsa.generate_private_key(65537, 2048),
-    }
-    private = keys[algorithm]
+    private = KEYS[algorithm]
     jwk = public_jwk("", algorithm, private.public_key())
     jwk["kid"] = thumbprint(jwk)
     token = sign(claims(), private, jwk["kid"], algorithm)
@@ -443,6 +443,19 @@ def test_each_algorithm_is_accepted_where_it_is_configured_and_only_there(algori
     assert_refused(token, verifier(*others, find=found.__getitem__))
     # A key set for other algorithms does not hold the key at all.
     assert read_keys({"keys": [jwk]}, frozenset(others)) == {}
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA", "RS256"])
+@given(told=st.dictionaries(st.text(), st.text() | st.integers(0, 2**53) | st.lists(st.text())))
+def test_a_token_is_what_pyjwt_would_have_made(algorithm: str, told: dict[str, Any]) -> None:
+    key = KEYS[algorithm]
+    made = sign(told, key, "one", algorithm)
+    named = {"kid": "one", "typ": "at+jwt"}
+    assert jwt.get_unverified_header(made) == {**named, "alg": algorithm}
+    theirs = jwt.api_jws.encode(json.dumps(told).encode(), key, algorithm, named)
+    for token in (made, theirs):
+        payload = jwt.api_jws.decode(token, key.public_key(), [algorithm])
+        assert json.loads(payload) == told
 
 
 def test_a_weak_rsa_key_is_refused() -> None:

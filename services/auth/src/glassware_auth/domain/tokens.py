@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import time
 from collections.abc import Container, Iterable, Sequence
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from glassware.auth import Principal
 from glassware.auth.signing import sign
@@ -104,7 +105,7 @@ def issue(
         "iat": now,
         "nbf": now,
         "exp": now + lifetime,
-        "jti": uuid4().hex,
+        "jti": os.urandom(16).hex(),
         **({"act": {"sub": client_id}} if delegated else {}),
     }
     event(log, "token_issued", subject=holder.subject, client=client_id, scopes=claims["scope"])
