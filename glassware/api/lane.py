@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import product
@@ -173,11 +173,11 @@ class Lane:
         if not welcome and (who.known or negotiate.choose(accept, WISHES) in OTHERS):
             return None
         counted = self.here.limiter.ask(*way.limit, who, environ.get("REMOTE_ADDR"))
-        limits: dict[str, str] = {}
+        limits: Mapping[str, str] = {}
         if counted is not None:
             if not counted[0]:
                 return None  # not counted either
-            environ[HEADERS] = limits = dict(counted[2])
+            environ[HEADERS] = limits = counted[2]
         path = environ["PATH_INFO"]
         if not welcome:
             return self.refused(way, path, base, trace, limits)
@@ -185,7 +185,7 @@ class Lane:
         return None if made is None else Answer(made, limits.items(), who)
 
     def refused(
-        self, way: Way, path: str, base: str, trace: Trace, limits: dict[str, str]
+        self, way: Way, path: str, base: str, trace: Trace, limits: Mapping[str, str]
     ) -> Answer:
         """Return the 401 for a request without a token."""
         body, headers, problem = self.refusal(way.policy, base)

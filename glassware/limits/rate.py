@@ -51,7 +51,7 @@ class Limiter:
     ) -> None:
         self.service, self.default, self.windows = service, default, windows
         self.failures = metrics.limit_failures
-        self._asleep_until = -math.inf
+        self._asleep_until = 0.0
 
     def meter(self, name: str, limit: Limit | None, who: Principal, address: str | None) -> None:
         """Count the present request against the caller's limit of this name, once.
@@ -85,7 +85,7 @@ class Limiter:
 
     def count(self, windows: Windows, key: str, limit: Limit) -> tuple[bool, Counts] | None:
         """Return whether the request is let in, and the counts; None where nobody knows."""
-        if time.monotonic() < self._asleep_until:
+        if self._asleep_until and time.monotonic() < self._asleep_until:
             self.failures.inc()
             return None
         try:

@@ -108,7 +108,8 @@ class Metrics:
     def began(self) -> None:
         """Note a request that is in progress from now on."""
         self._begun.append(None)
-        self._soon()
+        if not self._due:
+            self._soon()
 
     def answered(self, method: str, route: str, status: int, seconds: float, sent: int) -> None:
         """Note that a request which was in progress has been answered, with so many bytes."""
@@ -118,13 +119,13 @@ class Metrics:
             times = self._seconds.setdefault(labels, deque())
         times.append(seconds)
         self._sent.append(sent)
-        self._soon()
+        if not self._due:
+            self._soon()
 
     def _soon(self) -> None:
-        if not self._due:
-            self._due = True
-            # No daemon: a process that ends counts first.
-            threading.Timer(PAUSE, self.count).start()
+        self._due = True
+        # No daemon: a process that ends counts first.
+        threading.Timer(PAUSE, self.count).start()
 
     def count(self) -> None:
         """Count what has been noted."""
