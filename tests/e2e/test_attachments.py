@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,9 +17,10 @@ import pytest
 
 from glassware.problems import chain
 from glassware.testing import assert_problem
+from glassware.testing.mesh import ADDRESSES
 from tests.e2e.test_jobs import finished, order
 from tests.e2e.test_journeys import add_task, unpack
-from tests.e2e.worlds import Person, World
+from tests.e2e.worlds import ROOT, Person, World, processes
 
 FILES = {
     "Größe & Maß.csv": ("text/csv; charset=utf-8", "a;ä\n".encode()),
@@ -83,3 +90,45 @@ def test_nobody_packs_the_attachments_of_another(world: World, ann: Person, ben:
     assert {each["name"]: each["problem"]["cause"]["status"] for each in errors} == dict.fromkeys(
         FILES, 404
     )
+
+
+def commands(service: str) -> Iterator[str]:
+    """Yield the commands of the service's README that are about attachments."""
+    command = ""
+    for line in (ROOT / "services" / service / "README.rst").read_text().splitlines():
+        begins = line.strip().startswith("$ curl")
+        command = line.strip().removeprefix("$ ") if begins else command and f"{command}\n{line}"
+        with suppress(ValueError):
+            if command and shlex.split(command) and not command.endswith("\\"):
+                yield command
+                command = ""
+
+
+@pytest.mark.processes
+def test_what_the_readmes_say_of_attachments_is_so(tmp_path: Path) -> None:
+    (tmp_path / "minutes.txt").write_text("We met.\n")
+    told = [each for name in ("tasks", "archives") for each in commands(name)]
+    told = [each for each in told if "attachments/" in each]
+    assert len(told) == 4
+    with processes(tmp_path / "suite") as suite:
+        cay = suite.person("cay")
+        id = add_task(suite, cay, "to meet")["url"].rpartition("/")[2]
+        script = "\n".join(['curl() { command curl -sS --fail-with-body "$@"; }', *told])
+        for name, address in ADDRESSES.items():
+            script = script.replace(address, suite.url(name))
+        done = subprocess.run(
+            ["bash", "-euc", script],
+            cwd=tmp_path,
+            env={**os.environ, "TOKEN": cay.token, "ID": id},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stdout + done.stderr
+    document, _, rest = done.stdout.partition("}")
+    assert json.loads(document + "}")["name"] == "minutes.txt"
+    assert rest.strip() == "We"
+    assert (tmp_path / "copy.txt").read_text() == "We met.\n"
+    packed = unpack((tmp_path / "tasks.zip").read_bytes(), "zip")
+    assert packed["minutes.txt"] == b"We met.\n"
+    assert b"to meet" in packed["tasks.json"]
