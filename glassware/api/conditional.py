@@ -18,6 +18,8 @@ from glassware.api.api import acceptable
 from glassware.api.runtime import public_url, runtime
 from glassware.problems import ConditionRequiredProblem, StaleProblem
 
+UNCONDITIONAL = "A change must say which version it changes: send If-Match with the ETag."
+
 
 def digest(*parts: object) -> str:
     return blake2b("\0".join(map(str, parts)).encode(), digest_size=8).hexdigest()
@@ -55,9 +57,7 @@ def match(item: Any, given: str | None) -> None:
     Weak tags never match (RFC 9110 section 13.1.1).
     """
     if given is None:
-        raise ConditionRequiredProblem(
-            "A change must say which version it changes: send If-Match with the ETag."
-        )
+        raise ConditionRequiredProblem(UNCONDITIONAL)
     tags = parse_etags(given)
     # werkzeug reads an empty tag as None.
     versions = {(each or "").partition("-")[0] for each in tags.as_set()}
@@ -65,3 +65,18 @@ def match(item: Any, given: str | None) -> None:
         raise StaleProblem(
             "The item has changed since that version was read.", headers={"ETag": tag(item)}
         )
+
+
+def require_tag(current: str | None) -> None:
+    """Raise as ``match`` does for a change of what has this ETag; None for nothing, as yet.
+
+    What is new needs no If-Match. ``If-None-Match: *`` is for who will replace nothing.
+    """
+    headers = {} if current is None else {"ETag": f'"{current}"'}
+    if current is not None and request.if_none_match.contains_weak(current):
+        raise StaleProblem("It is there, and If-None-Match wants it not to be.", headers=headers)
+    if "If-Match" in request.headers:
+        if current is None or not request.if_match.contains(current):
+            raise StaleProblem("It is not what If-Match names.", headers=headers)
+    elif current is not None:
+        raise ConditionRequiredProblem(UNCONDITIONAL)

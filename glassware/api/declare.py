@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
+from typing import Any
 
 from flask import Flask
 
@@ -33,7 +34,7 @@ def register(app: Flask, resources: tuple[type[Resource], ...]) -> None:
     app.url_map.merge_slashes = False
     api = Api(app)
     for resource in resources:
-        for fault in chain(faults(resource), network_faults(app, resource)):
+        for fault in chain(faults(resource), option_faults(app, resource)):
             raise DeclarationError(f"{resource.__name__}: {fault}")
         api.add_resource(resource, resource.path, endpoint=endpoint(resource))
 
@@ -67,11 +68,16 @@ def limit_faults(resource: type[Resource]) -> Iterator[str]:
             yield str(error)
 
 
-def network_faults(app: Flask, resource: type[Resource]) -> Iterator[str]:
+def option_faults(app: Flask, resource: type[Resource]) -> Iterator[str]:
+    def value(name: str) -> Any:
+        return app.extensions["glassware"].config.get(name)
+
+    if resource.upload and not isinstance(value(resource.upload), int):
+        yield f"it reads uploads, but {resource.upload} is no option of type int"
     for method in resource.methods or ():
         policy = resource.policy_for(method)
         for name in policy.networks if policy else ():
-            if not isinstance(app.extensions["glassware"].config.get(name), Networks):
+            if not isinstance(value(name), Networks):
                 yield f"{method} goes by {policy}, but {name} is no option of type Networks"
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 JSON, XML, MERGE = "application/json", "application/xml", "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
+#: Of a resource that gives bytes as they were kept: whatever type they have.
+ANY = "*/*"
 
 LENGTH = re.compile(r"[1-9][0-9]{0,9}")
 #: How much of a caller's text goes back into a problem.
@@ -68,6 +70,14 @@ def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
             supported=list(supported),
             headers=headers,
         )
+    data = content(request)
+    if not data.strip():
+        raise MalformedBodyProblem("The body is empty; it must hold the document.")
+    return READERS[kind](data, schema)
+
+
+def content(request: Request) -> bytes:
+    """Return the bytes of the body. Raises RequestEntityTooLarge."""
     begun = "stream" in vars(request)  # somebody has read it, and Flask may have kept it
     data = None if begun else whole(request.environ, request.max_content_length or 0)
     if data is None:
@@ -75,9 +85,7 @@ def body(request: Request, schema: Schema, supported: tuple[str, ...]) -> Any:
         if request.content_length is None and len(data) == request.max_content_length:
             # werkzeug cuts a chunked body at the limit and says nothing.
             raise RequestEntityTooLarge()
-    if not data.strip():
-        raise MalformedBodyProblem("The body is empty; it must hold the document.")
-    return READERS[kind](data, schema)
+    return data
 
 
 def whole(environ: WSGIEnvironment, most: int) -> bytes | None:

@@ -45,14 +45,18 @@ class Resource(BaseResource):
     #: The schema of the body of each POST, PUT and PATCH, and the media types it is read from.
     body: ClassVar[type[Schema] | None] = None
     reads: ClassVar[tuple[str, ...]] = (parse.JSON, parse.XML)
+    #: The option with the most bytes of a body that ``files.upload`` reads as it is, of any type.
+    upload: ClassVar[str] = ""
     #: The parts of a form that it reads, too, by ``call``: ``manifest`` with the body, and files.
     form: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: The schema of the answer.
     answers: ClassVar[type[Schema] | None] = None
-    #: For the documentation: the statuses of the answer, and the problems that its own code raises.
-    statuses: ClassVar[tuple[int, ...]] = (200,)
+    #: For the documentation: the statuses of the answer, at all or by method, and the problems that
+    #: its own code raises.
+    statuses: ClassVar[tuple[int, ...] | Mapping[str, tuple[int, ...]]] = (200,)
     problems: ClassVar[tuple[type[Problem], ...]] = ()
-    #: The media types that it makes besides JSON and XML.
+    #: The media types that it makes besides JSON and XML; ANY where a GET gives bytes as they were
+    #: kept, whatever is asked for (RFC 9110 section 12.5.1).
     makes: ClassVar[tuple[str, ...]] = ()
     #: The query parameters that it knows.
     parameters: ClassVar[frozenset[str]] = frozenset()
@@ -76,8 +80,13 @@ class Resource(BaseResource):
     def dispatch_request(self, **ids: Any) -> Response:
         """Admit the caller, check the parameters, call the method, make the answer, commit."""
         request.environ[ROUTE] = self.path
-        acceptable(self.makes)
         method = "GET" if request.method == "HEAD" else request.method
+        if parse.ANY not in self.makes:
+            acceptable(self.makes)
+        elif method not in SAFE:
+            acceptable()
+        if self.upload:
+            request.max_content_length = runtime().config[self.upload]
         who = admit(self.policy_for(method), self.limit)
         check_parameters(self.known_parameters())
         response = self.respond(method, who, ids)

@@ -61,11 +61,16 @@ class Instant(fields.AwareDateTime):
 
 
 class Link(URLFor):
-    """The URL of an item of this service, given out and not taken in: ``url = Link("task")``."""
+    """The URL of an item of this service, given out and not taken in: ``url = Link("task")``.
 
-    def __init__(self, endpoint: str, attribute: str = "id", **kwargs: Any) -> None:
+    ``attribute`` is the one that is the id in its path; ``others`` are those of the path's other
+    variables, by their names.
+    """
+
+    def __init__(self, endpoint: str, attribute: str = "id", **others: str) -> None:
         self.item_attribute = attribute
-        super().__init__(endpoint, values={"id": f"<{attribute}>"}, dump_only=True, **kwargs)
+        values = {name: f"<{each}>" for name, each in {"id": attribute, **others}.items()}
+        super().__init__(endpoint, values=values, dump_only=True)
 
     def _serialize(self, *args: Any, **kwargs: Any) -> str | None:
         untyped: Any = super()

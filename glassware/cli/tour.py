@@ -68,8 +68,9 @@ class Tour:
         token = self.log_in(email)
         self.create_tasks(self.service_account(), ann)
         self.read_tasks(token)
+        file = self.attach(token)
         for form in ("zip", "tar.gz"):
-            self.build(token, form)
+            self.build(token, form, file)
         self.bad_token()
         self.long_title(token, ann)
         self.broken_source(token)
@@ -150,8 +151,17 @@ class Tour:
         self.call("GET", url, 200, headers=headers)
         self.call("GET", url, 200, headers={**headers, "Accept": "application/xml"})
 
-    def build(self, headers: Mapping[str, str], form: str) -> None:
-        self.step(f"She has a {form} built of her tasks, a text, and a file streamed from a URL")
+    def attach(self, headers: Mapping[str, str]) -> str:
+        self.step("She attaches a file to one of them")
+        page = self.http.get(f"{self.tasks}/tasks?limit=1&fields=url", headers=headers).json()
+        url = f"{page['items'][0]['url']}/attachments/Grüße.txt"
+        headers = {**headers, "Content-Type": "text/plain; charset=utf-8"}
+        content = "Write to Ødegård first.\n".encode()
+        made = self.call("PUT", url, 201, content=content, headers=headers)
+        return httpx2.URL(made.json()["url"]).raw_path.decode()
+
+    def build(self, headers: Mapping[str, str], form: str, file: str) -> None:
+        self.step(f"She has a {form} built of her tasks, that file, a text, and what a URL streams")
         body = {
             "format": form,
             "entries": [
@@ -162,6 +172,7 @@ class Tour:
                     "path": "/tasks",
                     "accept": "application/xml",
                 },
+                {"name": "notes/Grüße.txt", "service": "tasks", "path": file},
                 {"name": "notes/hello.txt", "text": "Hello, Ann.\n"},
                 {"name": "notes/lines.txt", "url": self.file_url},
             ],

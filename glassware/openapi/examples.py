@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from flask import current_app
@@ -67,6 +67,7 @@ def fits(text: str, node: Node) -> bool:
     return all(re.search(pattern, text) for pattern in patterns)
 
 
-def path_of(endpoint: str) -> str:
-    """Return the path of an item of the app that is at hand."""
-    return current_app.url_map.bind("").build(endpoint, {"id": UUID})
+def path_of(endpoint: str, variables: Iterable[str]) -> str:
+    """Return the path of an item of the app that is at hand; what is no id stands for itself."""
+    values = {name: UUID if name == "id" else name for name in variables}
+    return current_app.url_map.bind("").build(endpoint, values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from inspect import cleandoc
 
@@ -51,6 +51,12 @@ class Operation:
     @property
     def is_item(self) -> bool:
         return issubclass(self.resource, Item)
+
+    @property
+    def needs_match(self) -> bool:
+        """Whether a change says which version it changes."""
+        known = self.is_item or kinds.ConditionRequiredProblem in self.resource.problems
+        return known and self.method not in SAFE
 
     @property
     def makes_items(self) -> bool:
@@ -136,9 +142,9 @@ class Operation:
     def headers(self) -> Iterator[Node]:
         if self.is_item and self.method in SAFE:
             yield header("If-None-Match", TAG, "An ETag: 304 where the item still has it.")
-        elif self.is_item:
+        elif self.needs_match:
             words = "The ETag of the version to change, or `*` for any."
-            yield {**header("If-Match", TAG, words), "required": True}
+            yield {**header("If-Match", TAG, words), "required": self.is_item}
         elif self.makes_items:
             words = (
                 "Sent again with the same key, the request is answered again, and makes nothing."
@@ -147,6 +153,8 @@ class Operation:
 
     def body(self) -> Node | None:
         kind = getattr(self.resource, "schema", None) or self.resource.body
+        if self.resource.upload and self.method in BODIES:
+            return {"required": True, "content": content({}, (parse.ANY,))}
         if kind is None or self.method not in BODIES:
             return None
         patches = self.method == "PATCH" and self.is_item
@@ -188,13 +196,14 @@ class Operation:
         if returned == "None":
             return {"204": response("It is done.")}
         media: tuple[str, ...] = (parse.JSON, parse.XML)
+        kind, statuses = self.resource.answers, self.resource.statuses
         if returned == "Response":
             media = self.resource.makes or (parse.JSON,)
-        kind = self.resource.answers
+            kind = None if parse.ANY in media else kind
         node = self.schemas.refer(kind(), OUT) if kind else {}
-        return {
-            str(status): response("The answer.", node, media) for status in self.resource.statuses
-        }
+        if isinstance(statuses, Mapping):
+            statuses = statuses.get(self.method, (200,))
+        return {str(status): response("The answer.", node, media) for status in statuses}
 
     def problems(self) -> Iterator[type[Problem]]:
         """Yield the kinds of problems that the operation answers with, but for faults."""
@@ -218,7 +227,7 @@ class Operation:
             )
         elif issubclass(self.resource, Collection):
             yield kinds.InvalidCursorProblem
-        if self.is_item and self.method not in SAFE:
+        if self.needs_match:
             yield from (kinds.ConditionRequiredProblem, kinds.StaleProblem, kinds.ConflictProblem)
         yield from self.resource.problems
 

@@ -134,7 +134,7 @@ class Converter(OpenAPIConverter):
 
     def example(self, name: str, field: Field, node: Node) -> object:
         if isinstance(field, Link):
-            return self.base + examples.path_of(field.endpoint)
+            return self.base + examples.path_of(field.endpoint, field.values)
         if isinstance(field, Relation):
             return field.prefix + examples.UUID
         return examples.of(name, node, self.components)

@@ -53,6 +53,10 @@ class Route:
         return (parse.MERGE, parse.XML) if patch else self.resource.reads
 
     @property
+    def puts_by_name(self) -> bool:
+        return self.method == "PUT" and self.resource.path.endswith("/<name>")
+
+    @property
     def schema(self) -> Any:
         return self.resource.body or getattr(self.resource, "schema", None)
 
@@ -121,6 +125,9 @@ def furnish(found: House, mesh: Mesh) -> None:
 
     made = {"title": "a", "person": f"{ADDRESSES['auth']}/users/{person}"}
     task = tasks.post("/tasks", headers=headers("person"), json=made).json()
+    task_path = "/tasks/" + task["url"].rpartition("/")[2]
+    file = f"{task_path}/attachments/a.txt"
+    tasks.put(file, headers=headers("person"), content=b"a").raise_for_status()
     account = {"client_id": "tests", "scopes": ["tasks:read"]}
     client = auth.post("/clients", headers=headers("admin"), json=account).json()
     job = archived(mesh, headers("admin"))
@@ -130,7 +137,9 @@ def furnish(found: House, mesh: Mesh) -> None:
         "auth.user_password": f"/users/{admin}/password",
         "auth.client": f"/clients/{client['id']}",
         "auth.client_secret": f"/clients/{client['id']}/secret",
-        "tasks.task": "/tasks/" + task["url"].rpartition("/")[2],
+        "tasks.task": task_path,
+        "tasks.attachment_list": f"{task_path}/attachments",
+        "tasks.attachment": file,
         "archives.job": f"/jobs/{job}",
         "archives.archive": f"/archives/{job}",
         "archives.archive_link_list": f"/archives/{job}/links",

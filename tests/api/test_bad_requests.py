@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from glassware.api import Collection
+from glassware.api import Collection, parse
 from glassware.api.filters import parameter_names
 from glassware.testing import assert_problem
 
@@ -99,6 +99,8 @@ def test_an_accept_that_nothing_meets(routes: list[Route], accept: str) -> None:
     for route in routes:
         if route.service == "archives" and accept == "application/json;q=0":
             continue  # it makes many other types
+        if parse.ANY in route.resource.makes and route.method == "GET":
+            continue  # it gives what it keeps
         before = route.wire.rows()
         response = route.send({"Accept": accept}, b"{}")
         if accept != "application/json;q=0" or not route.resource.makes:
@@ -165,7 +167,8 @@ def test_a_path_that_leads_nowhere(attack: Attack, tail: bytes) -> None:
     attack(
         {404},
         lambda route, headers: route.send(headers, b"{}", target=route.path + tail),
-        lambda route: route.path != b"/" or b"%2e" not in tail,
+        # What is put by a name of its own may have another name as well.
+        lambda route: (route.path != b"/" or b"%2e" not in tail) and not route.puts_by_name,
         at_least=20,
     )
 

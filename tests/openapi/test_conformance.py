@@ -41,8 +41,13 @@ def items(suite: Suite) -> dict[str, Any]:
     ).json()
     job = suite.job()
     person = suite.add(f"{uuid4().hex}@example.org")
+    task = suite.task()["url"].rpartition("/")[2]
+    file = f"/tasks/{task}/attachments/a.txt"
+    suite.call("tasks", "PUT", file, headers=suite.headers, content=b"a").raise_for_status()
     return {
-        "/tasks/{id}": suite.task()["url"].rpartition("/")[2],
+        "/tasks/{id}": task,
+        "/tasks/{id}/attachments": task,
+        "/tasks/{id}/attachments/{name}": {"id": task, "name": "a.txt"},
         "/clients/{id}": client["id"],
         "/clients/{id}/secret": client["id"],
         "/users/{id}": person.rpartition("/")[2],
@@ -111,7 +116,9 @@ def ask(suite: Suite, operation: Any) -> set[int]:
 def furnish(suite: Suite, case: Any, known: dict[str, Any]) -> None:
     """Put into the request what only those know who have read an answer."""
     if case.operation.path in known:
-        case.path_parameters = dict.fromkeys(case.path_parameters, known[case.operation.path])
+        ids = known[case.operation.path]
+        more = ids if isinstance(ids, dict) else dict.fromkeys(case.path_parameters, ids)
+        case.path_parameters = more
     if case.headers is not None and "If-Match" in case.headers:
         case.headers["If-Match"] = "*"
     if isinstance(case.body, dict) and "person" in case.body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tarfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -20,7 +21,8 @@ MEDIA = ("application/json", "application/xml")
 
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[Mesh]:
-    with Mesh([auth, tasks, archives]) as running:
+    # What tells its size before its content is written as it comes, and is not put aside.
+    with Mesh([auth, tasks, archives], settings={"archives.max_spool": "1000"}) as running:
         deadline = time.monotonic() + 10
         # On a busy machine the issuer's keys may take a moment to come.
         for name in ("tasks", "archives"):
@@ -68,6 +70,26 @@ def test_what_a_neighbour_answers_is_in_the_archive_as_it_was_sent(
         for number, path in enumerate(paths):
             sent = client.get(path, headers={**ann, "Accept": accept})
             assert packed.read(f"{number}") == sent.content
+
+
+@pytest.mark.contract
+@pytest.mark.parametrize("more", [{}, {"accept": "*/*"}, {"accept": "text/x-notes"}], ids=str)
+def test_an_attachment_of_a_task_is_in_the_archive_as_it_was_attached(
+    mesh: Mesh, ann: dict[str, str], task: str, more: dict[str, str]
+) -> None:
+    path, content = f"{task}/attachments/notes%20of%20May.txt", bytes(range(256)) * 4000
+    with mesh.client("tasks") as client:
+        headers = {**ann, "Content-Type": "text/x-notes"}
+        if client.get(path, headers=ann).status_code == 404:
+            client.put(path, content=content, headers=headers).raise_for_status()
+    entry = {"name": "notes.txt", "service": "tasks", "path": path, **more}
+    with mesh.client("archives") as client:
+        body = {"format": "tar", "entries": [entry]}
+        answer = client.post("/archives", json=body, headers=ann)
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as packed:
+        found = packed.extractfile("notes.txt")
+        assert found is not None
+        assert found.read() == content
 
 
 @pytest.mark.contract

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -19,7 +20,7 @@ from glassware_auth.app import service as auth
 from glassware_auth.domain import users
 from glassware_auth.models import db as auth_db
 from glassware_tasks.app import service as tasks
-from glassware_tasks.models import Task
+from glassware_tasks.models import Attachment, Task
 from glassware_tasks.models import db as tasks_db
 
 AUTH = "http://127.0.0.1:7001"
@@ -59,11 +60,26 @@ class Person:
     def get(self, url: str, **headers: str) -> httpx2.Response:
         return self.call("GET", url, headers=headers)
 
+    def put(self, url: str, content: bytes, **headers: str) -> httpx2.Response:
+        """Put bytes as they are."""
+        return self.call("PUT", url, content=content, headers=headers)
+
     def add(self, title: str = "a", **task: Any) -> httpx2.Response:
         """Add a task, of their own unless a person is given."""
         response = self.call("POST", "/tasks", json={"title": title, "person": self.url, **task})
         assert response.status_code == 201, response.text
         return response
+
+    def attach(self, task: str, name: str, content: bytes, **headers: str) -> httpx2.Response:
+        """Attach a file to the task at the URL, where it has none of this name."""
+        response = self.put(f"{task}/attachments/{quote(name, safe='')}", content, **headers)
+        assert response.status_code == 201, response.text
+        return response
+
+    def attached(self, task: str) -> list[dict[str, Any]]:
+        """Return the attachments of the task at the URL, as they are listed."""
+        items: list[dict[str, Any]] = self.get(f"{task}/attachments").json()["items"]
+        return items
 
 
 class House:
@@ -99,9 +115,12 @@ class House:
         return {"Authorization": f"Bearer {granted.json()['access_token']}"}
 
     def rows(self) -> list[str]:
-        """Return all tasks, column by column."""
+        """Return all tasks and attachments, column by column."""
         with self.mesh.apps["tasks"].app_context():
-            return sorted(map(repr, tasks_db.session.execute(select(Task.__table__))))
+            tables = (Task.__table__, Attachment.__table__)
+            return sorted(
+                repr(row) for each in tables for row in tasks_db.session.execute(select(each))
+            )
 
     def clear(self) -> None:
         with self.mesh.apps["tasks"].app_context():
@@ -151,13 +170,23 @@ def start() -> Iterator[Start]:
         yield run
 
 
-@pytest.fixture(scope="session")
-def one_house(start: Start) -> House:
-    """Both services; on a busy machine the issuer's keys may take a moment to come."""
-    house, deadline = start(), time.monotonic() + 10
+def ready(house: House) -> House:
+    """Return the house; on a busy machine the issuer's keys may take a moment to come."""
+    deadline = time.monotonic() + 10
     while house.tasks.get("/health/ready").status_code != 200 and time.monotonic() < deadline:
         time.sleep(0.05)
     return house
+
+
+@pytest.fixture(scope="session")
+def one_house(start: Start) -> House:
+    return ready(start())
+
+
+@pytest.fixture(scope="session")
+def small_house(start: Start) -> House:
+    """Both services, where a task has at most two attachments of ten bytes."""
+    return ready(start(tasks__max_attachment="10", tasks__attachments_per_task="2"))
 
 
 @pytest.fixture
@@ -180,3 +209,9 @@ def alice(one_house: House) -> Person:
 @pytest.fixture(scope="session")
 def bob(one_house: House) -> Person:
     return one_house.person()
+
+
+@pytest.fixture
+def task(house: House, alice: Person) -> str:
+    """Return the URL of a task of Alice's, the only one."""
+    return str(alice.add().json()["url"])

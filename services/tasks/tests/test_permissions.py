@@ -10,6 +10,7 @@ from glassware.testing import assert_problem
 from glassware_tasks.app import service
 
 MERGE = "application/merge-patch+json"
+ATTACHMENT = "/tasks/<uuid:id>/attachments/<name>"
 CALLERS = (
     *("nobody", "forger", "archivist", "reader", "writer", "supervisor", "admin"),
     *("owner", "other"),
@@ -23,6 +24,10 @@ EXPECTED = {
     ("/tasks/<uuid:id>", "PUT"): (401, 401, 403, 403, 200, 403, 200, 200, 404),
     ("/tasks/<uuid:id>", "PATCH"): (401, 401, 403, 403, 200, 403, 200, 200, 404),
     ("/tasks/<uuid:id>", "DELETE"): (401, 401, 403, 403, 204, 403, 204, 204, 404),
+    ("/tasks/<uuid:id>/attachments", "GET"): (401, 401, 403, 200, 403, 403, 200, 200, 404),
+    (ATTACHMENT, "GET"): (401, 401, 403, 200, 403, 403, 200, 200, 404),
+    (ATTACHMENT, "PUT"): (401, 401, 403, 403, 200, 403, 200, 200, 404),
+    (ATTACHMENT, "DELETE"): (401, 401, 403, 403, 204, 403, 204, 204, 404),
 }
 
 
@@ -57,11 +62,12 @@ def test_the_caller_gets_the_status(
 ) -> None:
     path, method = route
     expected = EXPECTED[route][CALLERS.index(caller)]
-    identifier = alice.add("hers").json()["url"].rpartition("/")[2]
+    url = alice.add("hers").json()["url"]
+    alice.attach(url, "a.txt", b"hers")
     before = house.rows()
     response = house.tasks.request(
         method,
-        path.replace("<uuid:id>", identifier),
+        path.replace("/tasks/<uuid:id>", url).replace("<name>", "a.txt"),
         headers={
             **headers(caller),
             "If-Match": "*",
@@ -77,6 +83,31 @@ def test_the_caller_gets_the_status(
         assert house.rows() == before
     else:
         assert house.rows() != before
+
+
+def test_nobody_attaches_to_what_they_may_not_change(
+    house: Any, alice: Any, bob: Any, admin: Any
+) -> None:
+    url = alice.add("hers").json()["url"] + "/attachments/new.txt"
+    before = house.rows()
+    assert_problem(bob.call("PUT", url, content=b"his"), 404)
+    assert_problem(alice.call("PUT", url, "tasks:read", content=b"hers"), 403)
+    assert_problem(admin.call("PUT", url, "tasks:write", content=b"his"), 404)
+    assert house.rows() == before
+    assert admin.call("PUT", url, content=b"for her").status_code == 201
+    assert alice.get(url).content == b"for her"
+
+
+def test_who_is_given_a_task_is_given_its_attachments(
+    house: Any, alice: Any, bob: Any, admin: Any
+) -> None:
+    task = alice.add("a").json()
+    file = alice.attach(task["url"], "a.txt", b"content").headers["Location"]
+    given = {"title": "a", "person": bob.url}
+    moved = admin.call("PUT", task["url"], json=given, headers={"If-Match": "*"})
+    assert moved.status_code == 200, moved.text
+    assert bob.get(file).content == b"content"
+    assert_problem(alice.get(file), 404)
 
 
 def test_people_list_their_own_tasks_and_administrators_all(

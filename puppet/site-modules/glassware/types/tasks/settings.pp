@@ -80,4 +80,8 @@ type Glassware::Tasks::Settings = Struct[{
   Optional['siblings']    => Struct[{
     Optional['auth'] => Glassware::Line,
   }],
+  Optional['tasks']       => Struct[{
+    Optional['max_attachment']       => Integer[1, 1073741824],
+    Optional['attachments_per_task'] => Integer[0],
+  }],
 }]
