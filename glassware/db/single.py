@@ -160,6 +160,7 @@ def is_simple(mapper: Any) -> bool:
         and not mapper.relationships
         and mapper.polymorphic_on is None
         and [each.key for each in mapper.column_attrs] == columns
+        and not any(each.deferred for each in mapper.column_attrs)
         and not list(mapper.class_manager.dispatch.load)
     )
 
