@@ -19,7 +19,7 @@ from glassware.api.schema import page_of
 from glassware.media import xml
 from glassware.testing import assert_problem
 from glassware_tasks.attachments import name_fault
-from glassware_tasks.models import Attachment, db
+from glassware_tasks.models import Attachment, Task, db
 from glassware_tasks.schemas import AttachmentSchema
 
 NAMES = (
@@ -366,3 +366,9 @@ def test_a_task_has_so_many_attachments_and_no_more(small_house: Any) -> None:
     assert eve.put(url, b"y", **ANY).status_code == 200
     assert eve.call("DELETE", url, headers=ANY).status_code == 204
     assert eve.put(f"{task}/attachments/c", b"x").status_code == 201
+
+
+def test_no_content_is_read_with_the_row(house: Any) -> None:
+    with house.mesh.apps["tasks"].app_context():
+        assert db.shapes.of(Task)
+        assert db.shapes.of(Attachment) is None
