@@ -37,6 +37,7 @@ test: setup ## style, types, layers, and the tests (but for those that are targe
 		--durations=5 --durations-min=1
 
 test-processes: setup ## the suite as real processes: end to end, killed, stopped, restarted under load
+	@which curl >/dev/null || tools/apt curl
 	@$(timed) processes $(pytest) -n 3 --dist worksteal -m "$(alone) and processes"
 
 test-template: setup ## services that the template has just made, one for each kind of answers
