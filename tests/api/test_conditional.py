@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from glassware.testing import assert_problem
+from glassware.testing import assert_problem, at_once
 
 from .worlds import World
 
@@ -156,23 +155,6 @@ def test_a_tag_that_is_current_is_a_304_without_a_body(world: World) -> None:
     change(world, "PUT", url, tag, json={"text": "b"})
     headers = world.headers(**{"If-None-Match": tag})
     assert world.client.get(url, headers=headers).status_code == 200
-
-
-def at_once(*calls: Any) -> list[int]:
-    """Make the calls at the same time, each in a thread; return the status codes, sorted."""
-    barrier = threading.Barrier(len(calls))
-    statuses: list[int] = []
-
-    def run(call: Any) -> None:
-        barrier.wait(5)
-        statuses.append(call().status_code)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    return sorted(statuses)
 
 
 def test_of_concurrent_changes_of_one_version_exactly_one_wins(world: World) -> None:

@@ -2,33 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import event
 
+from glassware.testing import at_once
 from glassware_tasks.models import db
 
 ANY = {"If-Match": "*"}
-
-
-def at_once(*calls: Any) -> list[int]:
-    """Make the calls at the same time, each in a thread; return the status codes, sorted."""
-    barrier = threading.Barrier(len(calls))
-    statuses: list[int] = []
-
-    def run(call: Any) -> None:
-        barrier.wait(5)
-        statuses.append(call().status_code)
-
-    threads = [threading.Thread(target=run, args=(call,)) for call in calls]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(20)
-    return sorted(statuses)
 
 
 def putters(who: Any, urls: list[str], **headers: str) -> list[Any]:
