@@ -7,7 +7,6 @@ OpenAPI document to say: its patterns are not of XSD's dialect.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from glassware.media.problem import NAMESPACE
 from glassware.media.xml.write import DECLARATION, is_name, singular
@@ -67,17 +66,19 @@ def needed(name: str, schemas: Schemas, above: tuple[str, ...] = ()) -> Iterator
     """Yield the schema and all that it refers to."""
     if name not in above:
         yield name
-        for other in references(schemas[name].get("properties", {})):
+        for other in references(schemas[name]):
             yield from needed(other, schemas, (*above, name))
 
 
-def references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        if "$ref" in node:
-            yield node["$ref"].rpartition("/")[2]
-        node = list(node.values())
-    for value in node if isinstance(node, list) else ():
-        yield from references(value)
+def references(node: Node) -> Iterator[str]:
+    """Yield the names of the schemas that one refers to, but for what stands in its examples."""
+    if "$ref" in node:
+        yield node["$ref"].rpartition("/")[2]
+    parts = [*node.get("anyOf", ()), *node.get("allOf", ()), *node.get("properties", {}).values()]
+    if "items" in node:
+        parts.append(node["items"])
+    for part in parts:
+        yield from references(part)
 
 
 def members(node: Node, schemas: Schemas) -> str:

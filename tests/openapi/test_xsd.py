@@ -190,6 +190,14 @@ def test_whatever_a_schema_gives_out_is_accepted(data: Any) -> None:
         assert judge.validate(etree.fromstring(body)), f"{judge.error_log}\n{body!r}"
 
 
+@pytest.mark.parametrize("name", ["$ref", "type", "properties", "anyOf"])
+def test_a_field_may_be_named_as_the_words_of_a_schema_are(name: str) -> None:
+    part = Schema.from_dict({name: fields.String()})
+    whole = Schema.from_dict({name: fields.Nested(part), "list": fields.List(fields.Nested(part))})
+    value = whole().dump({name: {name: "a"}, "list": [{name: "b"}]})
+    assert described(whole()).validate(etree.fromstring(xml.dumps(value)))
+
+
 class RowSchema(Schema):
     """Rows of numbers, a part, and another one or none."""
 
