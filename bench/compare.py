@@ -53,6 +53,8 @@ GRANIAN = (
     *(THEIRS, "-m", "gunicorn", "-k", "glassware.cli.granian.GranianWorker"),
     *("--threads", THREADS, "-b", "127.0.0.1:{port}"),
 )
+#: Scheduled as ours schedules itself.
+BATCH = ("chrt", "--batch", "0")
 
 
 def ours(name: str, program: Path, kind: str, kinds: frozenset[str]) -> Peer:
@@ -72,7 +74,7 @@ SERVERS = (
     ours("ours gunicorn", PEERS / "ours.py", "gunicorn", TASKS | XML),
     ours("auth", AUTH, "granian", TOKEN),
     ours("auth gunicorn", AUTH, "gunicorn", TOKEN),
-    Peer("floor", (*GRANIAN, "floor:app"), ALL, {"PYTHONPATH": f"{PEERS}:{ROOT}"}),
+    Peer("floor", (*BATCH, *GRANIAN, "floor:app"), ALL, {"PYTHONPATH": f"{PEERS}:{ROOT}"}),
     Peer("fastapi tuned", (*UVICORN, "fastapi_tuned:app"), ALL),
     Peer("fastapi", (*UVICORN, "fastapi_usual:app"), ALL),
     Peer("litestar", (*UVICORN, "litestar_usual:app"), ALL),

@@ -162,6 +162,16 @@ def test_it_listens_where_systemd_does_and_nowhere_else(started: Started) -> Non
 
 
 @pytest.mark.processes
+def test_no_thread_of_a_worker_interrupts_another(started: Started) -> None:
+    with closing(started.by_network()) as connection:
+        assert live(connection) == 200
+    children = Path(f"/proc/{started.leader}/task/{started.leader}/children").read_text().split()
+    threads = [path.name for child in children for path in Path(f"/proc/{child}/task").iterdir()]
+    assert threads
+    assert {os.sched_getscheduler(int(thread)) for thread in threads} == {os.SCHED_BATCH}
+
+
+@pytest.mark.processes
 def test_an_idle_connection_does_not_hold_up_a_restart(started: Started) -> None:
     with closing(started.by_network()) as idle:
         assert live(idle) == 200
