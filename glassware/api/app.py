@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import flask
-from flask import Flask, Response, request
+from flask import Flask, Response, request, request_tearing_down
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter, Rule
 from werkzeug.sansio.utils import get_host
@@ -34,6 +34,11 @@ class Request(flask.Request):
             self.scheme, given, self.server, cast("tuple[str, ...] | None", self.trusted_hosts)
         )
 
+    def close(self) -> None:
+        """Close the files that came with the request, of which most have none."""
+        if "files" in vars(self):
+            super().close()
+
 
 class NoSessions(SessionInterface):
     """Nothing is kept between two requests of a caller."""
@@ -58,6 +63,11 @@ class App(Flask):
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is: none of ours is a coroutine."""
         return func
+
+    def do_teardown_request(self, *error: Any) -> None:
+        """Tell those who have asked for it of the end of a request."""
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(*error)
 
     def create_url_adapter(self, request: flask.Request | None) -> Any:
         """Bind the routes to the request. Raises SecurityError for a host that is not ours."""

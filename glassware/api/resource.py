@@ -13,7 +13,7 @@ from flask_marshmallow import Schema
 from glassware.api import parse
 from glassware.api.admission import Limits, admit
 from glassware.api.api import BaseResource, acceptable, represent
-from glassware.api.runtime import runtime
+from glassware.api.runtime import asked, runtime
 from glassware.api.schema import made
 from glassware.auth import Policy, Principal
 from glassware.media.text import FORBIDDEN
@@ -105,7 +105,7 @@ class Resource(BaseResource):
         if self.body is None or method not in ("POST", "PUT", "PATCH"):
             return handler(who, **ids)
         schema = made(self.body)
-        data = parse.load(schema, parse.body(request, schema, self.reads))
+        data = parse.load(schema, parse.body(asked(), schema, self.reads))
         return handler(who, data, **ids)
 
     def answer(self, result: Result) -> Response:

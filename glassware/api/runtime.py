@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
-from flask import Response, current_app, request, url_for
+from flask import Flask, Request, Response, current_app, request, url_for
 from werkzeug.exceptions import SecurityError
 
 from glassware.auth import Principal
@@ -66,9 +66,14 @@ class Runtime:
     running: dict[str, object] = field(default_factory=dict)
 
 
+#: The app and the request themselves; to ask the proxies takes three times as long.
+app: Callable[[], Flask] = cast("Any", current_app)._get_current_object
+asked: Callable[[], Request] = cast("Any", request)._get_current_object
+
+
 def runtime() -> Runtime:
     """Return the parts of the app that serves the present request."""
-    parts: Runtime = current_app.extensions["glassware"]
+    parts: Runtime = app().extensions["glassware"]
     return parts
 
 

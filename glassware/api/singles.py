@@ -58,11 +58,13 @@ class Singles:
         The item then has all of its values, and is no longer the session's.
         """
         session, waiting = self.database.session, self.database.session.waiting()
-        if waiting.made or session.watched():
+        if waiting.made:
             return False
         touched = waiting.touched()
-        if len(touched) != 1 or waiting.change:
-            return not touched
+        if not touched:
+            return True
+        if len(touched) > 1 or waiting.change or session.watched():
+            return False
         (item,) = touched
         shape = self.database.shapes.of(type(item))
         if shape is None or not shape.is_plain or not single.is_literal(item):

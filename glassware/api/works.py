@@ -105,8 +105,10 @@ class Work(Call):
 
     def loaded(self, given: Any) -> Any:
         """Return the content, None where it is not valid."""
-        with suppress(ValidationError):
+        try:
             return self.load(given)
+        except ValidationError:
+            return None
 
     def done(self, wish: Wish, status: str, hook: Callable[[], Any]) -> Made:
         """Call the hook and return the answer that shows the item that it returns. Raises Met."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from flask import Flask, current_app
+from flask.globals import app_ctx
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Engine, MetaData, event, select, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
@@ -48,6 +49,9 @@ KEPT = "glassware.kept"
 #: And what it knows of its models.
 SHAPES = "glassware.shapes"
 T = TypeVar("T")
+#: The app and its context themselves, of which the proxies are asked often.
+app: Callable[[], Flask] = cast("Any", current_app)._get_current_object
+scope: Callable[[], object] = cast("Any", app_ctx)._get_current_object
 
 
 class Row:
@@ -78,7 +82,7 @@ class Database(SQLAlchemy):
         base = type("Base", (DeclarativeBase,), {"metadata": MetaData(naming_convention=NAMING)})
         super().__init__(
             model_class=base,
-            session_options={"expire_on_commit": False},
+            session_options={"expire_on_commit": False, "scopefunc": scope},
             engine_options={**ENGINE_OPTIONS, **engine_options},
         )
         self.session: Sessions = Sessions(self.session)
@@ -96,12 +100,12 @@ class Database(SQLAlchemy):
     @property
     def kept(self) -> Kept:
         """The present app's connections for single statements, apart from the session's."""
-        found: Kept = current_app.extensions[KEPT]
+        found: Kept = app().extensions[KEPT]
         return found
 
     @property
     def shapes(self) -> Shapes:
-        found: Shapes = current_app.extensions[SHAPES]
+        found: Shapes = app().extensions[SHAPES]
         return found
 
     def find(self, model: type[T], **values: Any) -> T | None:

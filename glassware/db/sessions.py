@@ -36,11 +36,8 @@ class Waiting:
 
     def touched(self) -> list[Any]:
         """Return the rows that a flush would write."""
-        return [
-            *self.new,
-            *self.gone,
-            *(each for each in self.known if instance_state(each).modified),
-        ]
+        changed = [each for each in self.known if instance_state(each).modified]
+        return self.new + self.gone + changed
 
     def drop(self, item: Any) -> None:
         for rows in (self.new, self.known, self.gone):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as stdlib
 import re
-from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
@@ -47,12 +46,13 @@ def loads(body: bytes) -> object:
     if text.startswith("\ufeff"):
         raise malformed(1, 1, "JSON has no byte order mark; send it without.")
     check_depth(text)
-    with suppress(ValueError):
+    try:
         value: object = QUICK.decode(text)
-        if any(mark in text for mark in MARKS):
-            check(value, None)
-        return value
-    return loads_slowly(text)
+    except ValueError:
+        return loads_slowly(text)
+    if ("\\" in text or not text.isascii()) and any(mark in text for mark in MARKS):
+        check(value, None)
+    return value
 
 
 def loads_slowly(text: str) -> object:

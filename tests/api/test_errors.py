@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, request_tearing_down
 from sqlalchemy import event, text
 from werkzeug import exceptions
 from werkzeug.datastructures import WWWAuthenticate
@@ -254,7 +254,27 @@ def test_the_handlers_of_the_app_are_flasks_own(world: World) -> None:
         assert getattr(app, name).__func__ is getattr(Flask, name)
         assert name not in vars(app)
     # The next Flask calls its methods in another way; these and wsgi_app are there to replace.
-    ours = {"create_url_adapter", "ensure_sync", "request_class", "session_interface"}
-    assert {name for name in vars(App) if hasattr(Flask, name) and name[-2:] != "__"} == ours
+    names = "create_url_adapter do_teardown_request ensure_sync request_class session_interface"
+    ours = {name for name in vars(App) if hasattr(Flask, name) and name[-2:] != "__"}
+    assert ours == set(names.split())
     assert type(app) is App
     assert [name for name in vars(app) if callable(vars(Flask).get(name))] == ["wsgi_app"]
+
+
+def test_who_wants_to_hear_of_the_end_of_a_request_does(world: World) -> None:
+    heard: list[str] = []
+
+    def hear(_app: Flask, **_: object) -> None:
+        heard.append("signal")
+
+    with request_tearing_down.connected_to(hear, world.app):
+        world.client.get("/problems/none")
+    world.client.get("/problems/none")
+    assert heard == ["signal"]
+
+    @world.app.teardown_request
+    def over(_error: BaseException | None) -> None:
+        heard.append("function")
+
+    world.client.get("/problems/none")
+    assert heard == ["signal", "function"]
