@@ -272,9 +272,6 @@ def test_who_wants_to_hear_of_the_end_of_a_request_does(world: World) -> None:
     world.client.get("/problems/none")
     assert heard == ["signal"]
 
-    @world.app.teardown_request
-    def over(_error: BaseException | None) -> None:
-        heard.append("function")
-
+    world.app.teardown_request_funcs[None].append(lambda _error: heard.append("function"))
     world.client.get("/problems/none")
     assert heard == ["signal", "function"]
