@@ -7,9 +7,12 @@ import runpy
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
+from select import select
 from tempfile import TemporaryDirectory
+from weakref import finalize
 
 #: What takes long to load, whichever program it is.
 SLOW = ("glassware.cli.database", "glassware.cli.server", "glassware.cli.verbs")
@@ -38,6 +41,9 @@ class Program:
         given = (str(script), list(words), dict(environ), output, errors)
         self._process = CONTEXT.Process(target=become, args=given)
         self._process.start()
+        # What forked it knows how it ended, but may itself be gone before that.
+        self._descriptor = os.pidfd_open(self.pid)
+        finalize(self, os.close, self._descriptor)
 
     @property
     def pid(self) -> int:
@@ -47,16 +53,19 @@ class Program:
     @property
     def status(self) -> int | None:
         """Return its exit status, below 0 for a signal's; None while it runs."""
+        if not self.wait(0):
+            return None
+        self._process.join()
         return self._process.exitcode
 
     def ask_to_stop(self) -> None:
-        if self.status is None:
-            os.kill(self.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._descriptor, signal.SIGTERM)
 
     def wait(self, seconds: float) -> bool:
         """Return whether it is over, after this time at most."""
-        self._process.join(seconds)
-        return self.status is not None
+        over, _, _ = select([self._descriptor], [], [], seconds)
+        return bool(over)
 
     def kill(self) -> None:
         """End it with all that it has started."""

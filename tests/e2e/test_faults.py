@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import HTTPConnection
@@ -124,27 +124,43 @@ def test_a_client_that_leaves_stops_the_source(suite: worlds.Processes, kind: st
     pytest.fail("the log does not tell that the client left")
 
 
-def test_make_run_shows_its_page_and_ctrl_c_stops_everything(tmp_path: Path) -> None:
+def test_make_run_shows_its_page_and_stops_everything_at_its_end(tmp_path: Path) -> None:
     ports = free_ports(["auth", "tasks", "archives"])
     chosen = {f"GLASSWARE_{n.upper()}__SERVER__PORT": str(port) for n, port in ports.items()}
     root = tmp_path / "checkout"
     root.mkdir()
     (root / "services").symlink_to(worlds.ROOT / "services")
     command = [sys.executable, "-m", "glassware.cli.suite", "--root", str(root), "run"]
-    first = run_until_interrupted(command, chosen, ports)
+    first = run_and_end(command, chosen, ports, press_ctrl_c)
     password = re.search(r"^  password +(\S+)$", first, re.MULTILINE)
     assert password, first
     for name, port in ports.items():
         assert f"http://127.0.0.1:{port}" in first, name
-    second = run_until_interrupted(command, chosen, ports)
+    second = run_and_end(command, chosen, ports, end_its_group)
     assert password[1] not in second, "the password is shown once"
     assert "Stopped." in second
 
 
-def run_until_interrupted(
-    command: list[str], environ: dict[str, str], ports: dict[str, int]
+def press_ctrl_c(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+
+
+def end_its_group(process: subprocess.Popen[str]) -> None:
+    """End all of its process group, as timeout(1) does: itself after what forks its programs."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        os.kill(int(child), signal.SIGTERM)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGTERM)
+
+
+def run_and_end(
+    command: list[str],
+    environ: dict[str, str],
+    ports: dict[str, int],
+    end: Callable[[subprocess.Popen[str]], None],
 ) -> str:
-    """Run the suite until its page is there, then press Ctrl-C; return what was shown."""
+    """Run the suite until its page is there, then end it; return what was shown."""
     shown: list[str] = []
     ready = threading.Event()
     process = subprocess.Popen(
@@ -153,6 +169,7 @@ def run_until_interrupted(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     assert process.stdout is not None
 
@@ -164,20 +181,21 @@ def run_until_interrupted(
                 ready.set()
         ready.set()
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     try:
         assert ready.wait(60)
         assert process.poll() is None
         assert all(is_ready(f"http://127.0.0.1:{port}") for port in ports.values())
-        process.send_signal(signal.SIGINT)
+        end(process)
         assert process.wait(30) == 0
         assert not any(is_ready(f"http://127.0.0.1:{port}") for port in ports.values())
     finally:
         process.terminate()
         process.wait(30)
         reader.join(10)
-        process.stdout.close()
+        if not reader.is_alive():  # else a service that was left behind holds the other end
+            process.stdout.close()
     return "".join(shown)
 
 
