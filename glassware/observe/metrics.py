@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import gettempdir, mkdtemp
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+PREFIX = "glassware-metrics-"
+#: Seconds after which whoever made a folder has locked it, if anybody has it still.
+SETTLED = 60.0
 #: The values of a gauge by those of its labels.
 Values: TypeAlias = Mapping[tuple[str, ...], float]
 T = TypeVar("T")
@@ -197,11 +203,30 @@ def share(folder: Path | None) -> str:
 
     Must come before the first ``Metrics``.
     """
-    os.environ[FOLDER] = mkdtemp(prefix="glassware-metrics-", dir=folder)
+    place = Path(folder or gettempdir())
+    sweep(place)
+    os.environ[FOLDER] = mkdtemp(prefix=PREFIX, dir=place)
+    # Until this process has ended, and all that it forked.
+    flock(os.open(os.environ[FOLDER], os.O_RDONLY), LOCK_SH)
     from prometheus_client import values
 
     values.ValueClass = values.MultiProcessValue(Process())
     return os.environ[FOLDER]
+
+
+def sweep(place: Path) -> None:
+    """Remove what killed processes of ours have left there."""
+    for each in place.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # somebody else's, or removed or locked by another process
+            made = each.lstat()
+            if made.st_uid != os.geteuid() or time.time() - made.st_mtime < SETTLED:
+                continue
+            descriptor = os.open(each, os.O_RDONLY)
+            try:
+                flock(descriptor, LOCK_EX | LOCK_NB)
+                shutil.rmtree(each)
+            finally:
+                os.close(descriptor)
 
 
 class Process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
-from glassware.observe.metrics import BUCKETS, PAUSE, Metrics, observe
+from glassware.observe.metrics import BUCKETS, PAUSE, PREFIX, Metrics, observe, sweep
 
 COUNT = 'http_request_duration_seconds_count{method="GET",route="/x",status="200"}'
 TIMES = st.lists(st.one_of(st.sampled_from(BUCKETS), st.floats(0, 20)))
@@ -24,6 +25,18 @@ metrics = Metrics()
 for seconds in (0.002, 30.0):
     metrics.began()
     metrics.answered("GET", "/x", 200, seconds, 5)
+"""
+#: A process whose child shares its values, and says where.
+SHARED = """
+import os, sys
+from pathlib import Path
+from glassware.observe import metrics
+place = metrics.share(Path(sys.argv[1]))
+if os.fork() == 0:
+    print(place, flush=True)
+    os.read(0, 1)
+else:
+    os.wait()
 """
 TOLD = """
 from glassware.observe.metrics import Metrics
@@ -101,3 +114,32 @@ def test_a_process_counts_before_it_ends(tmp_path: Path) -> None:
         done = subprocess.run(words, env=environ, capture_output=True, text=True, check=True)
     assert f"{COUNT} 4.0" in done.stdout
     assert "http_response_bytes_total 20.0" in done.stdout
+
+
+def test_what_a_killed_process_leaves_is_removed_once_its_children_have_ended(
+    tmp_path: Path,
+) -> None:
+    there = (tmp_path / f"{PREFIX}new", tmp_path / "anything")
+    for each in there:
+        each.mkdir()
+    outside = tmp_path / "anything" / "kept"
+    outside.mkdir()
+    (tmp_path / f"{PREFIX}elsewhere").symlink_to(outside)
+    words = [sys.executable, "-c", SHARED, str(tmp_path)]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout
+        left = Path(first.stdout.readline().strip())
+        first.kill()
+        first.wait()
+        for each in (left, outside):
+            os.utime(each, (0, 0))
+        sweep(tmp_path)
+        assert left.is_dir(), "its child goes on"
+    for _ in range(100):
+        sweep(tmp_path)
+        if not left.exists():
+            break
+        time.sleep(0.05)
+    assert not left.exists()
+    assert outside.is_dir()
+    assert all(map(Path.is_dir, there)), "it may be about to be locked, or is not ours"
