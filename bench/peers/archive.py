@@ -68,7 +68,7 @@ def alone(library: str, entries: Contents) -> int:
         one = zlib.compressobj(6, zlib.DEFLATED, -15)
         return sum(len(one.compress(chunk)) for chunk in entries[0][1]) + len(one.flush())
     made, before = 0, b""
-    for block in blocks(entries[0][1], level.block):
+    for block in map(b"".join, blocks(entries[0][1], level.block)):
         made += len(piece(level, block, before))
         before = block[-32768:]
     return made

@@ -59,7 +59,7 @@ def test_write_that_libarchive_cuts_short_is_an_error(writer: str) -> None:
     with open_archive(WRITERS[writer], "", Spool()) as archive:
         archive.begin(Entry("a"), 5)
         with pytest.raises(RuntimeError, match="write_data"):
-            archive.write(b"123456")
+            archive.write([b"123456"])
 
 
 def test_entry_has_nothing_of_the_one_before(unpack) -> None:
@@ -94,7 +94,7 @@ def test_entry_left_in_the_middle_is_not_filled_up_to_its_size(writer: str) -> N
     sink = Spool()
     with open_archive(WRITERS[writer], "", sink) as archive:
         archive.begin(Entry("a"), 1024 * BLOCK)
-        archive.write(bytes(BLOCK))
+        archive.write([bytes(BLOCK)])
         before = sink.size
     assert sink.size <= before + BLOCK
     assert writer != "7zip" or sink.size == 0
@@ -115,7 +115,7 @@ def test_error_of_the_sink_is_raised_where_the_archive_is_written(writer: str) -
 
 def write_all(archive: Archive, blocks: list[bytes]) -> None:
     for block in blocks:
-        archive.write(block)
+        archive.write([block])
     archive.end()
     archive.finish()
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from isal import isal_zlib
 from zlib_ng import zlib_ng
 
+from glassware_archives.domain.entries import Block
 from glassware_archives.domain.workers import Line, Then
 
 #: The bytes that make a stored block of 64 KiB, whose header takes 5.
@@ -66,10 +67,24 @@ def piece(level: Level, block: bytes, before: bytes) -> bytes:
     return packed if len(packed) < len(block) else stored(block)
 
 
+def _summed(level: Level, block: Block, before: bytes) -> tuple[bytes, int, int]:
+    """Return a piece, and the checksum and the length of its content."""
+    whole = b"".join(block)
+    return piece(level, whole, before), crc32(whole), len(whole)
+
+
+def _tail(block: Block) -> bytes:
+    """Return what the next block has for a dictionary."""
+    end = b""
+    for part in reversed(block):
+        if len(end) < _WINDOW:
+            end = bytes(part[-_WINDOW:]) + end
+    return end[-_WINDOW:]
+
+
 def _packed(level: Level, block: bytes, before: bytes, flush: int) -> bytes:
-    made = level.library.compressobj(
-        level.level, DEFLATE, _RAW, level.memory, 0, before or _nothing(block)
-    )
+    _, library, effort, memory, _ = level
+    made = library.compressobj(effort, DEFLATE, _RAW, memory, 0, before or _nothing(block))
     packed: bytes = made.compress(block) + made.flush(flush)
     return packed
 
@@ -83,7 +98,8 @@ def _nothing(block: bytes) -> bytes:
     """
     start = block[:2]
     for byte in _BYTES:
-        if byte not in block or byte + start not in block:
+        # From the end, as that is the quicker way where each byte is found often.
+        if byte not in block or block.rfind(byte + start) < 0:
             return byte
     return b""
 
@@ -94,7 +110,7 @@ def _shrinks(level: Level, block: bytes) -> bool:
         return True
     step = max(1, len(block) // _SAMPLES)
     sample = b"".join(block[at : at + _SAMPLE] for at in range(step // 2, len(block), step))
-    return len(isal_zlib.compress(sample, 3, _RAW)) < 0.97 * len(sample)
+    return len(isal_zlib.compress(sample, 1, _RAW)) < 0.97 * len(sample)
 
 
 def stored(block: bytes) -> bytes:
@@ -115,20 +131,30 @@ def longest(size: int) -> int:
 
 
 class Deflating:
-    """One stream of deflate; what it makes is handed to ``then``, in order."""
+    """One stream of deflate; what it makes is handed to ``then``, in order.
+
+    ``crc`` and ``size`` are of the content of what was handed on.
+    """
 
     def __init__(self, level: Level, line: Line, then: Then) -> None:
         self._level, self._line, self._then = level, line, then
         self._before = b""
+        self.crc = self.size = 0
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: Block) -> None:
         """Take a block of ``level.block`` bytes; only the last may be shorter."""
         if self._level.library is None:
-            self._line.put(self._then, stored(block))
+            self._line.put(self._made, _summed(self._level, block, b""))
             return
-        self._line.work(self._then, piece, self._level, block, self._before)
-        self._before = block[-_WINDOW:]
+        self._line.work(self._made, _summed, self._level, block, self._before)
+        self._before = _tail(block)
 
     def end(self) -> None:
         """End the stream."""
         self._line.put(self._then, END)
+
+    def _made(self, made: tuple[bytes, int, int]) -> None:
+        data, crc, size = made
+        self.crc = isal_zlib.crc32_combine(self.crc, crc, size)
+        self.size += size
+        self._then(data)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from glassware.problems import InvalidProblem, TooLargeProblem
-from glassware_archives.domain.entries import Entry, Limits
+from glassware_archives.domain.entries import Block, Entry, Limits
 from glassware_archives.domain.formats import FILTER, FORMATS, Format
 from glassware_archives.domain.gzip import gzipped
 from glassware_archives.domain.ledger import Facts, Ledger
@@ -44,7 +44,7 @@ def build(
     ledger: Ledger | None = None,
     clock: Clock = time.monotonic,
 ) -> Stream:
-    """Return the archive as an iterator of blocks of at most 64 KiB.
+    """Return the archive as an iterator of blocks of at most half a MiB.
 
     The same entries, limits and options give the same bytes with the same libraries, however many
     workers there are; but for the formats that are ``clocked``, and for what is encrypted. What
@@ -88,68 +88,67 @@ class _Build:
         names.reserve(ledger.reserved(options))
         with self._writer() as writer:
             for index, entry in enumerate(entries):
+                facts: Facts | None = None
+                written: int | None = 1
                 try:
                     name = names.add(index, entry.name, entry.kind == "directory")
                     if name != entry.name:
                         entry = entry._replace(name=name)
                     meter.admit(index, entry, kind)
                     if entry.kind == "file":
-                        yield from self._file(writer, meter, index, entry)
+                        content = meter.read(index, entry)
+                        if options.manifest:
+                            facts = Facts(name)
+                            content = facts.watch(content)
+                        if entry.size is not None and entry.size < writer.block:
+                            writer.add(entry, b"".join(content))
+                        else:
+                            yield from self._file(writer, meter, entry, content)
                     else:
                         names.link(index, entry)
                         writer.add(entry, entry.target.encode())
-                        yield from writer.drain()
                 except Exception as error:
-                    error.add_note(f"entry {index}: {entry.name!r}")
-                    raise
+                    reported = self._reports and error is meter.fault
+                    if not reported or (written := writer.cut()) is None:
+                        error.add_note(f"entry {index}: {entry.name!r}")
+                        raise
+                    ledger.failed(entry, error, written)
                 finally:
                     if close := getattr(entry.content, "close", None):
                         close()
-            for name, content in ledger.documents(options):
-                writer.add(Entry(name), content)
+                if facts and written:
+                    ledger.entries.append(facts.document())
+                yield from writer.drain()
+            for name, document in ledger.documents(options):
+                writer.add(Entry(name), document)
             writer.finish()
             yield from writer.rest()
 
-    def _file(self, writer: Writer, meter: Meter, index: int, entry: Entry) -> Iterator[bytes]:
-        """Write a file; its source's failure is noted where the caller wants to be told."""
-        content = meter.read(index, entry)
-        if facts := Facts(entry.name) if self.options.manifest else None:
-            content = facts.watch(content)
-        written: int | None = 1
-        try:
-            if entry.size is not None and entry.size < writer.block:
-                first = b"".join(content)
-            else:
-                content = blocks(content, writer.block)
-                first = next(content, b"")
-            if len(first) < writer.block:
-                writer.add(entry, first)
-                yield from writer.drain()
-            else:
-                yield from self._large(writer, meter, entry, chain((first,), content))
-        except Exception as error:
-            written = writer.cut() if self._reports and error is meter.fault else None
-            if written is None:
-                raise
-            self.ledger.failed(entry, error, written)
-        if facts and written:
-            self.ledger.entries.append(facts.document())
+    def _file(
+        self, writer: Writer, meter: Meter, entry: Entry, content: Iterator[bytes]
+    ) -> Iterator[bytes]:
+        """Write a file of any size, block by block."""
+        split = blocks(content, writer.block)
+        first = next(split, [])
+        if meter.count < writer.block:
+            writer.add(entry, b"".join(first))
+        else:
+            yield from self._large(writer, meter, entry, chain((first,), split))
 
     def _large(
-        self, writer: Writer, meter: Meter, entry: Entry, content: Iterable[bytes]
+        self, writer: Writer, meter: Meter, entry: Entry, content: Iterable[Block]
     ) -> Iterator[bytes]:
         """Write a file block by block; first put aside where only the whole can be written."""
         size = entry.size
         with closing(Spool()) as spool:
             if self._aside(size):
                 size = _put_aside(content, spool, meter, self.limits.max_spool)
-                content = spool.drain()
+                content = blocks(spool.drain(), writer.block)
             writer.begin(entry, size)
             for block in content:
                 writer.write(block)
                 yield from writer.drain()
             writer.end()
-            yield from writer.drain()
 
     def _aside(self, size: int | None) -> bool:
         if self._own:
@@ -207,17 +206,17 @@ def _compressed(kind: Format, options: Options, stream: Stream) -> Stream:
         with open_archive(FILTER, asked, sink, kind.compressor) as archive:
             archive.begin(Entry("stream"), None)
             for block in chain((first,), stream):
-                archive.write(block)
+                archive.write([block])
                 yield from archive.drain()
             archive.end()
             archive.finish()
             yield from archive.rest()
 
 
-def _put_aside(content: Iterable[bytes], spool: Spool, meter: Meter, limit: int) -> int:
+def _put_aside(content: Iterable[Block], spool: Spool, meter: Meter, limit: int) -> int:
     """Read content of unknown size to its end; return how much it is."""
     for block in content:
-        spool.write(block)
+        spool.write(b"".join(block))
         if spool.size > limit:
             meter.fault = TooLargeProblem(f"An entry without a size has more than {limit} bytes.")
             raise meter.fault

@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
 
 
+#: A block of content, in the pieces that it came in: put together by whoever needs it whole.
+Block = list[bytes | memoryview]
 Kind = Literal["file", "directory", "symlink"]
 _TYPES = {"file": 0o100000, "directory": 0o040000, "symlink": 0o120000}
 _USUAL = {"file": 0o100644, "directory": 0o040755, "symlink": 0o120777}

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Generator
 from contextlib import closing
 
-from glassware_archives.domain.deflate import LEVELS, Deflating, crc32
+from glassware_archives.domain.deflate import LEVELS, Deflating
 from glassware_archives.domain.meter import blocks
 from glassware_archives.domain.outlet import Outlet
 from glassware_archives.domain.workers import Workers
@@ -18,16 +18,15 @@ _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 def gzipped(
     content: Generator[bytes, None, None], compression: str, workers: Workers
 ) -> Generator[bytes, None, None]:
-    """Yield the content compressed, in blocks of at most 64 KiB; close it at the end."""
-    level, out, crc, size = LEVELS[compression], Outlet(), 0, 0
+    """Yield the content compressed, in blocks of at most half a MiB; close it at the end."""
+    level, out = LEVELS[compression], Outlet()
     out.put(_HEADER)
     with closing(content), closing(workers.line()) as line:
         deflating = Deflating(level, line, out.put)
         for block in blocks(content, level.block):
-            crc, size = crc32(block, crc), size + len(block)
             deflating.write(block)
             yield from out.drain()
         deflating.end()
         line.finish()
-    out.put(struct.pack("<II", crc, size & 0xFFFFFFFF))
+    out.put(struct.pack("<II", deflating.crc, deflating.size & 0xFFFFFFFF))
     yield from out.rest()

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 
 from glassware.problems import InvalidProblem, TooLargeProblem
-from glassware_archives.domain.entries import Entry, Limits
+from glassware_archives.domain.entries import Block, Entry, Limits
 from glassware_archives.domain.formats import Format
 
 # A source that drips single bytes must not be kept as as many objects.
@@ -101,16 +101,16 @@ def _bytes(index: int, chunk: object) -> bytes:
     return bytes(chunk)
 
 
-def blocks(chunks: Iterable[bytes], length: int) -> Iterator[bytes]:
+def blocks(chunks: Iterable[bytes], length: int) -> Iterator[Block]:
     """Cut the same bytes into blocks of a length, whatever the network made of them.
 
     Else the bytes of a compressed archive would depend on how its sources arrived.
     """
-    parts: list[bytes | memoryview] = []
+    parts: Block = []
     missing = length
     for chunk in chunks:
         if not parts and len(chunk) == length:
-            yield chunk
+            yield [chunk]
             continue
         if len(parts) > _MANY:
             parts = [b"".join(parts)]
@@ -118,10 +118,10 @@ def blocks(chunks: Iterable[bytes], length: int) -> Iterator[bytes]:
         while len(rest) >= missing:
             view = memoryview(rest)
             parts.append(view[:missing])
-            yield b"".join(parts)
+            yield parts
             parts, rest, missing = [], view[missing:], length
         if rest:
             parts.append(rest)
             missing -= len(rest)
     if parts:
-        yield b"".join(parts)
+        yield parts

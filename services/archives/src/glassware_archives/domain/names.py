@@ -89,14 +89,13 @@ class Names:
 
     def add(self, index: int, name: str, directory: bool = False) -> str:
         """Return the name in NFC, or raise InvalidProblem with all that is wrong with it."""
-        last = name.rfind("/") + 1
-        if (
-            name[:last] == self._folder
-            and not directory
-            and _PLAIN_PART.fullmatch(name, last)
-            and self._node.setdefault(name[last:].lower(), index) == index
-        ):
-            return name
+        if name.startswith(self._folder) and not directory:
+            last = len(self._folder)
+            if (
+                _PLAIN_PART.fullmatch(name, last)
+                and self._node.setdefault(name[last:].lower(), index) == index
+            ):
+                return name
         if not name.isascii():
             name = unicodedata.normalize("NFC", name)
         if self._rewrite:

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from glassware.problems import InvalidProblem
-from glassware_archives.domain.entries import Entry, Kind
+from glassware_archives.domain.entries import Block, Entry, Kind
 from glassware_archives.domain.formats import Format
 from glassware_archives.domain.spool import BLOCK, Spool
 
@@ -166,7 +166,7 @@ class Archive:
         content = content if entry.kind == "file" else b""
         self.begin(entry, len(content))
         if content:
-            self.write(content)
+            self.write([content])
         self.end()
 
     def begin(self, entry: Entry, size: int | None) -> None:
@@ -202,9 +202,10 @@ class Archive:
             if folder not in self._folders:
                 self.add(Entry(folder, kind="directory"), b"")
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: Block) -> None:
         """Write a block of the entry's content."""
-        self._check("write_data", _write_data(self._pointer, block, len(block)), len(block))
+        data = b"".join(block)
+        self._check("write_data", _write_data(self._pointer, data, len(data)), len(data))
 
     def end(self) -> None:
         """End the entry."""

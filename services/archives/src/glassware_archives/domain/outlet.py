@@ -1,10 +1,13 @@
-"""Where pieces of any length are gathered, to leave in blocks of at most 64 KiB."""
+"""Where pieces of any length are gathered, to leave in blocks of at most half a MiB."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from glassware_archives.domain.spool import BLOCK
+
+#: A piece that was compressed is copied no more.
+_LARGEST = 512 * 1024
 
 
 class Outlet:
@@ -33,6 +36,6 @@ class Outlet:
         """Return all that was put in."""
         data = b"".join(self._pieces)
         self._pieces, self._size = [], 0
-        if len(data) <= BLOCK:
+        if len(data) <= _LARGEST:
             return (data,) if data else ()
-        return [data[start : start + BLOCK] for start in range(0, len(data), BLOCK)]
+        return [data[start : start + _LARGEST] for start in range(0, len(data), _LARGEST)]

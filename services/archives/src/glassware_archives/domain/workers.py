@@ -5,25 +5,60 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from threading import Lock, Thread
 from typing import Any
 
 Then = Callable[[Any], None]
+Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 
 
 class Workers:
     """The threads that compress, shared by all builds of a process; started when first needed.
 
-    With one, whoever builds does the work: a thread beside it would only wait.
+    Whoever builds works with them instead of waiting, so there is one less than ``count``.
     """
 
     def __init__(self, count: int | None = None) -> None:
         self.count = count or len(os.sched_getaffinity(0))
-        self.pool = ThreadPoolExecutor(self.count, "compress") if self.count > 1 else None
+        self._todo: SimpleQueue[Call] = SimpleQueue()
+        self._missing, self._lock = self.count - 1, Lock()
 
     def line(self) -> Line:
         """Return a line for one build."""
-        return Line(self.pool, 3 * self.count)
+        with self._lock:
+            while self._missing:
+                Thread(target=self._work, name="compress", daemon=True).start()
+                self._missing -= 1
+        return Line(self, 2 * self.count)
+
+    def give(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Have the function called by whoever is free first."""
+        result: Future[Any] = Future()
+        self._todo.put((result, function, arguments))
+        return result
+
+    def help(self) -> bool:
+        """Make the call that waits longest, if there is one."""
+        try:
+            call = self._todo.get_nowait()
+        except Empty:
+            return False
+        _make(*call)
+        return True
+
+    def _work(self) -> None:
+        while True:
+            _make(*self._todo.get())
+
+
+def _make(result: Future[Any], function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    if result.set_running_or_notify_cancel():
+        try:
+            result.set_result(function(*arguments))
+        except BaseException as error:
+            result.set_exception(error)
 
 
 class Line:
@@ -32,16 +67,16 @@ class Line:
     At most ``length`` pieces wait, so memory is bounded however slow the one that pulls.
     """
 
-    def __init__(self, pool: ThreadPoolExecutor | None, length: int) -> None:
-        self._pool, self._length = pool, length
+    def __init__(self, workers: Workers, length: int) -> None:
+        self._workers, self._length = workers, length
         self._waiting: deque[tuple[Future[Any] | Any, Then]] = deque()
 
     def work(self, then: Then, function: Callable[..., Any], *arguments: Any) -> None:
-        """Have the function called by a thread, and ``then`` with its result by this one."""
-        if self._pool is None:
+        """Have the function called by any thread, and ``then`` with its result by this one."""
+        if self._workers.count == 1:
             then(function(*arguments))
             return
-        self._waiting.append((self._pool.submit(function, *arguments), then))
+        self._waiting.append((self._workers.give(function, *arguments), then))
         self._settle(self._length)
 
     def put(self, then: Then, value: Any) -> None:
@@ -70,6 +105,8 @@ class Line:
             if isinstance(value, Future):
                 if len(waiting) <= allowed and not value.done():
                     return
+                while not value.done() and self._workers.help():
+                    pass
                 value = value.result()
             waiting.popleft()
             then(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from glassware_archives.domain.entries import Entry
+from glassware_archives.domain.entries import Block, Entry
 
 
 class Writer(Protocol):
@@ -20,7 +20,7 @@ class Writer(Protocol):
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin a file; its content follows in ``write``."""
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: Block) -> None:
         """Write a block; only the last of a file may be shorter than ``block``."""
 
     def end(self) -> None:

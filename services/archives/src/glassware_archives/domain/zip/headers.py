@@ -10,7 +10,6 @@ from __future__ import annotations
 import struct
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
 
 from glassware_archives.domain.entries import EARLIEST, Entry, Kind
 
@@ -26,33 +25,22 @@ _END = struct.Struct("<3H2I")
 _FOLDER = 0x10  # what DOS calls a folder
 
 
-class Head(NamedTuple):
-    """What both headers of an entry say about it."""
-
-    name: bytes
-    flags: int
-    stamp: int
-    extra: bytes
-    attributes: int
+Parts = tuple[bytes, ...]
+#: What both headers of an entry say about it: name, flags, time, extra fields, attributes.
+Head = tuple[bytes, int, int, bytes, int]
+#: What is known of an entry's content once it was written: method, CRC-32, packed size, size.
+Sizes = tuple[int, int, int, int]
 
 
-class Sizes(NamedTuple):
-    """What is known of an entry's content once it was written."""
-
-    method: int
-    crc: int
-    packed: int
-    size: int
-
-
-def head(entry: Entry) -> Head:
+def head(entry: Entry, flags: int = 0) -> Head:
     """Return what the headers of the entry have in common."""
     text, _, _, modified, kind, mode, _ = entry
     name = text.encode()
-    flags = 0 if len(name) == len(text) else UTF8
+    if len(name) != len(text):
+        flags |= UTF8
     if kind == "directory":
         name += b"/"
-    return Head(name, flags, *_often(modified, kind, mode))
+    return name, flags, *_often(modified, kind, mode)
 
 
 @lru_cache(1024)
@@ -90,22 +78,27 @@ def local(head: Head, sizes: Sizes, more: bytes = b"") -> bytes:
     return _LOCAL + _SAME.pack(version, *numbers) + name + extra
 
 
-def both(head: Head, sizes: Sizes, offset: int, more: bytes = b"") -> tuple[bytes, bytes]:
-    """Return both headers of an entry that is added whole.
+def both(head: Head, sizes: Sizes, offset: int, more: bytes = b"") -> tuple[Parts, Parts]:
+    """Return both headers of an entry that is added whole, in parts.
 
     Where nothing takes 8 bytes, they are the same but for their beginning and their end.
     """
-    header = local(head, sizes, more)
-    if offset >= MAX or sizes.size >= MAX:
-        return header, central(head, sizes, offset, more)
-    end = _END.pack(0, 0, 0, head.attributes, offset)
-    return header, _CENTRAL + header[4:30] + end + header[30:]
+    name, flags, stamp, extra, attributes = head
+    method, crc, packed, size = sizes
+    if offset >= MAX or size >= MAX:
+        return (local(head, sizes, more),), (central(head, sizes, offset, more),)
+    extra += more
+    version = _version(method, False)
+    same = _SAME.pack(version, flags, method, stamp, crc, packed, size, len(name), len(extra))
+    end = _END.pack(0, 0, 0, attributes, offset)
+    return (_LOCAL, same, name, extra), (_CENTRAL, same, end, name, extra)
 
 
 def descriptor(sizes: Sizes, expected: int) -> bytes:
     """Return what follows the content of an entry whose local header has no sizes."""
-    form = "<II2Q" if max(sizes.size, sizes.packed, expected) > MAX else "<II2I"
-    return struct.pack(form, 0x08074B50, sizes.crc, sizes.packed, sizes.size)
+    _, *numbers = sizes
+    form = "<II2Q" if max(*numbers, expected) > MAX else "<II2I"
+    return struct.pack(form, 0x08074B50, *numbers)
 
 
 def central(head: Head, sizes: Sizes, offset: int, more: bytes = b"") -> bytes:

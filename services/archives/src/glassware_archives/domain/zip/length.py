@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from glassware_archives.domain.deflate import DEFLATE, LEVELS, STORE, longest
 from glassware_archives.domain.entries import Entry
 from glassware_archives.domain.zip import headers
-from glassware_archives.domain.zip.headers import Sizes
 
 _PIECE = LEVELS["store"].block
 
@@ -21,20 +20,20 @@ def zip_length(entries: Sequence[Entry]) -> int | None:
     for entry in entries:
         if (size := len(entry.target.encode()) if entry.kind != "file" else entry.size) is None:
             return None
-        head = headers.head(entry)
-        before, content, after, sizes = _stored(head, size)
-        directory += len(headers.central(head, sizes, offset))
+        before, content, after, record = _stored(entry, size, offset)
+        directory += record
         offset += before + content + after
     return offset + directory + len(headers.ending(len(entries), directory, offset))
 
 
-def _stored(head: headers.Head, size: int) -> tuple[int, int, int, Sizes]:
-    """Return how much comes before, of and after the content, and what the directory says."""
+def _stored(entry: Entry, size: int, offset: int) -> tuple[int, int, int, int]:
+    """Return how much comes before, of and after the content, and in the directory."""
+    after, packed = 0, size
     if size < _PIECE:
-        sizes = Sizes(STORE, 0, size, size)
-        return len(headers.local(head, sizes)), size, 0, sizes
-    streamed = head._replace(flags=head.flags | headers.STREAMED)
-    packed = longest(size)
-    sizes = Sizes(DEFLATE, 0, packed, size)
-    before, after = headers.local(streamed, sizes), headers.descriptor(sizes, packed)
-    return len(before), packed, len(after), sizes
+        head, sizes = headers.head(entry), (STORE, 0, size, size)
+    else:
+        packed = longest(size)
+        head, sizes = headers.head(entry, headers.STREAMED), (DEFLATE, 0, packed, size)
+        after = len(headers.descriptor(sizes, packed))
+    record = headers.central(head, sizes, offset)
+    return len(headers.local(head, sizes)), packed, after, len(record)

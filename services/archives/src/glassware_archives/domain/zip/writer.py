@@ -7,6 +7,8 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
+from zlib_ng import zlib_ng
+
 from glassware_archives.domain.deflate import (
     DEFLATE,
     LEVELS,
@@ -16,21 +18,21 @@ from glassware_archives.domain.deflate import (
     deflated,
     longest,
 )
-from glassware_archives.domain.entries import Entry
+from glassware_archives.domain.entries import Block, Entry
 from glassware_archives.domain.outlet import Outlet
 from glassware_archives.domain.spool import BLOCK, Spool
 from glassware_archives.domain.workers import Workers
 from glassware_archives.domain.zip import headers, seal
 from glassware_archives.domain.zip.headers import Head, Sizes
 
-# A thread is not worth its hand-over below.
+# Below, an entry alone is not worth its hand-over to a thread; several are where it takes long.
 _SMALL = 16 * 1024
 #: What an entry that waits takes besides its content.
 _EACH = 256
 
 
-#: A whole entry's sizes, extra field, flags and bytes.
-Whole = tuple[Sizes, bytes, int, bytes]
+#: A whole entry: what its headers say, an extra field, and its bytes.
+Whole = tuple[Head, Sizes, bytes, bytes]
 
 
 class Zip:
@@ -46,9 +48,8 @@ class Zip:
         self._records = bytearray()
         self._directory = Spool()
         self._entries = 0
-        self._heads: list[Head] = []
-        self._contents: list[bytes] = []
-        self._gathered = 0
+        self._gathered: list[tuple[Entry, bytes]] = []
+        self._size = 0
         self._open: _Streamed | None = None
 
     def add(self, entry: Entry, content: bytes) -> None:
@@ -57,19 +58,20 @@ class Zip:
         alone = passphrase is not None or (self._level.library and len(content) > _SMALL)
         if alone:
             self._flush()
-        self._heads.append(headers.head(entry))
-        self._contents.append(content)
-        self._gathered += len(content) + _EACH
-        if alone or self._gathered >= BLOCK:
+        self._gathered.append((entry, content))
+        self._size += len(content) + _EACH
+        if alone or self._size >= BLOCK:
             self._flush(passphrase)
 
     def _flush(self, passphrase: str | None = None) -> None:
         """Have the entries compressed that were gathered."""
-        heads, contents = self._heads, self._contents
-        self._heads, self._contents, self._gathered = [], [], 0
-        if contents:
-            then = partial(self._wholes, heads)
-            self._line.work(then, all_packed, self._level, passphrase, contents)
+        gathered, self._gathered, self._size = self._gathered, [], 0
+        if gathered:
+            pack = partial(all_packed, self._level, passphrase, gathered)
+            if len(gathered) == 1 or self._level.library is zlib_ng:
+                self._line.work(self._wholes, pack)
+            else:
+                self._line.put(self._wholes, pack())
 
     def begin(self, entry: Entry, size: int | None) -> None:
         """Begin an entry whose content follows in ``write``; its size is what is known of it."""
@@ -77,29 +79,30 @@ class Zip:
         told = size or 0
         # What is compressed is most likely no longer; Java's reader counts, and believes no header.
         expected = told if self._level.library else longest(told)
-        self._open = _Streamed(headers.head(entry), told, expected, self._passphrase)
+        self._open = _Streamed(entry, told, expected, self._passphrase)
+        self._open.content = Deflating(self._level, self._line, partial(self._piece, self._open))
         self._line.put(self._streamed, self._open)
-        self._deflating = Deflating(self._level, self._line, partial(self._piece, self._open))
 
-    def write(self, block: bytes) -> None:
+    def write(self, block: Block) -> None:
         """Write a block of the entry's content."""
         assert self._open
-        self._open.take(block)
-        self._deflating.write(block)
+        self._open.content.write(block)
 
     def end(self) -> None:
         """End the entry."""
-        self._deflating.end()
+        assert self._open
+        self._open.content.end()
         self._line.put(self._ended, self._open)
         self._open = None
 
     def cut(self) -> int:
         """End the file whose source failed, if one has begun; return how much of it there is."""
-        if self._open is None:
+        entry = self._open
+        if entry is None:
             return 0
-        size = self._open.sizes.size
         self.end()
-        return size
+        self._line.finish()
+        return entry.content.size
 
     def finish(self) -> None:
         """Write what comes after the last entry."""
@@ -122,17 +125,18 @@ class Zip:
         self._line.close()
         self._directory.close()
 
-    def _wholes(self, heads: list[Head], results: list[Whole]) -> None:
+    def _wholes(self, wholes: list[Whole]) -> None:
         begin = end = self._out.total
         pieces: list[bytes] = []
-        for head, (sizes, extra, flags, content) in zip(heads, results, strict=True):
-            if flags:
-                head = head._replace(flags=head.flags | flags)
+        records: list[bytes] = []
+        for head, sizes, extra, data in wholes:
             header, record = headers.both(head, sizes, end, extra)
-            pieces += (header, content)
-            end += len(header) + len(content)
-            self._note(record)
+            pieces += header
+            pieces.append(data)
+            records += record
+            end += sum(map(len, header)) + len(data)
         self._out.extend(pieces, end - begin)
+        self._note(b"".join(records), len(wholes))
 
     def _streamed(self, entry: _Streamed) -> None:
         entry.offset = self._out.total
@@ -145,9 +149,9 @@ class Zip:
         self._out.put(entry.end())
         self._note(headers.central(entry.head, entry.sizes, entry.offset, entry.extra))
 
-    def _note(self, record: bytes) -> None:
-        self._records += record
-        self._entries += 1
+    def _note(self, records: bytes, entries: int = 1) -> None:
+        self._records += records
+        self._entries += entries
         if len(self._records) >= BLOCK:
             self._put_aside()
 
@@ -158,49 +162,48 @@ class Zip:
         self._records.clear()
 
 
-def all_packed(level: Level, passphrase: str | None, contents: list[bytes]) -> list[Whole]:
-    """Return each whole entry's sizes, extra field, flags and bytes."""
-    made = [(content, *deflated(level, content)) for content in contents]
-    if passphrase is not None:
-        return [_sealed(passphrase, *each) for each in made]
-    return [
-        (Sizes(method, crc32(content), len(data), len(content)), b"", 0, data)
-        for content, method, data in made
-    ]
-
-
-def _sealed(passphrase: str, content: bytes, method: int, data: bytes) -> Whole:
-    lock = seal.Seal(passphrase)
-    data = b"".join((lock.start, lock.update(data), lock.end()))
-    sizes = Sizes(seal.METHOD, 0, len(data), len(content))
-    return sizes, seal.field(method), headers.ENCRYPTED, data
+def all_packed(
+    level: Level, passphrase: str | None, gathered: list[tuple[Entry, bytes]]
+) -> list[Whole]:
+    """Return whole entries, compressed and, where there is a passphrase, encrypted."""
+    wholes: list[Whole] = []
+    for entry, content in gathered:
+        method, data = deflated(level, content)
+        if passphrase is None:
+            sizes = method, crc32(content), len(data), len(content)
+            wholes.append((headers.head(entry), sizes, b"", data))
+        else:
+            lock = seal.Seal(passphrase)
+            data = b"".join((lock.start, lock.update(data), lock.end()))
+            sizes = seal.METHOD, 0, len(data), len(content)
+            head = headers.head(entry, headers.ENCRYPTED)
+            wholes.append((head, sizes, seal.field(method), data))
+    return wholes
 
 
 class _Streamed:
     """An entry being written: what its headers will say."""
 
-    def __init__(self, head: Head, told: int, expected: int, passphrase: str | None) -> None:
-        self.offset = self._packed = self._size = self._crc = 0
+    content: Deflating
+
+    def __init__(self, entry: Entry, told: int, expected: int, passphrase: str | None) -> None:
+        self.offset = self._packed = 0
         self._seal = seal.Seal(passphrase) if passphrase is not None else None
         self.extra = seal.field(DEFLATE) if self._seal else b""
         sealed = headers.ENCRYPTED if self._seal else 0
-        self.head = head._replace(flags=head.flags | headers.STREAMED | sealed)
+        self.head = headers.head(entry, headers.STREAMED | sealed)
         # A reader of streams has to know before whether the sizes that follow take 8 bytes.
         self._told, self._expected = told, expected + (seal.OVERHEAD if self._seal else 0)
 
     @property
     def sizes(self) -> Sizes:
         """What is known by now."""
-        method, crc = (seal.METHOD, 0) if self._seal else (DEFLATE, self._crc)
-        return Sizes(method, crc, self._packed, self._size)
-
-    def take(self, block: bytes) -> None:
-        self._size += len(block)
-        if self._seal is None:
-            self._crc = crc32(block, self._crc)
+        method, crc = (seal.METHOD, 0) if self._seal else (DEFLATE, self.content.crc)
+        return method, crc, self._packed, self.content.size
 
     def start(self) -> bytes:
-        expected = self.sizes._replace(packed=self._expected, size=self._told)
+        method = seal.METHOD if self._seal else DEFLATE
+        expected = method, 0, self._expected, self._told
         header = headers.local(self.head, expected, self.extra)
         return header + (self._written(self._seal.start) if self._seal else b"")
 
