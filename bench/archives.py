@@ -43,7 +43,8 @@ GOALS: dict[tuple[str, str], dict[str, tuple[str, float]]] = {
     ("deflate", "big"): {
         "ours fast 1": ("zlib alone", 12),
         "ours fast 2": ("zlib alone", 20),
-        "ours small 1": ("zlib alone", 2.5),
+        # What this was set by, a prototype, had two workers; the table has one worker, too.
+        "ours small 2": ("zlib alone", 2.5),
     },
     ("deflate", "small"): {"ours fast 1": ("best", 4)},
     ("store", "small"): {"ours store 1": ("best", 1.4)},
