@@ -9,8 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
+from multiprocessing.connection import wait
 from pathlib import Path
-from select import select
 from tempfile import TemporaryDirectory
 from weakref import finalize
 
@@ -64,8 +64,7 @@ class Program:
 
     def wait(self, seconds: float) -> bool:
         """Return whether it is over, after this time at most."""
-        over, _, _ = select([self._descriptor], [], [], seconds)
-        return bool(over)
+        return bool(wait([self._descriptor], seconds))
 
     def kill(self) -> None:
         """End it with all that it has started."""

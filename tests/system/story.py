@@ -233,11 +233,14 @@ class Story:
         return "SIGKILL, boot, ready"
 
     def exposure(self) -> str:
-        """Every unit is within its sandbox, and correct to systemd's eye."""
+        """Every unit is within its sandbox, correct to systemd's eye, and scheduled as it says."""
         found = []
         for unit in UNITS:
             found.append(self.exposed(unit, EXPOSURE))
             self.machine.run("systemd-analyze", "verify", "--man=no", f"{unit}.service")
+        for service in SERVICES:
+            told = self.machine.run("chrt", "-p", self.main_pid(service)).stdout
+            require("SCHED_BATCH" in told, f"{service}: {told}")
         return ", ".join(found)
 
     def exposed(self, unit: str, most: int) -> str:
