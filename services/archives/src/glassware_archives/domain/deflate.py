@@ -96,10 +96,9 @@ def _nothing(block: bytes) -> bytes:
     then looks where it has not written. Only of a block with each of the 256 bytes before its own
     first two is that left to chance.
     """
-    start = block[:2]
     for byte in _BYTES:
         # From the end, as that is the quicker way where each byte is found often.
-        if byte not in block or block.rfind(byte + start) < 0:
+        if byte not in block or block.rfind(byte + block[:2]) < 0:
             return byte
     return b""
 

@@ -90,23 +90,24 @@ class _Build:
             for index, entry in enumerate(entries):
                 facts: Facts | None = None
                 written: int | None = 1
+                given, source, size, _, what, _, target = entry
                 try:
-                    name = names.add(index, entry.name, entry.kind == "directory")
-                    if name != entry.name:
+                    name = names.add(index, given, what == "directory")
+                    if name != given:
                         entry = entry._replace(name=name)
                     meter.admit(index, entry, kind)
-                    if entry.kind == "file":
+                    if what == "file":
                         content = meter.read(index, entry)
                         if options.manifest:
                             facts = Facts(name)
                             content = facts.watch(content)
-                        if entry.size is not None and entry.size < writer.block:
+                        if size is not None and size < writer.block:
                             writer.add(entry, b"".join(content))
                         else:
                             yield from self._file(writer, meter, entry, content)
                     else:
                         names.link(index, entry)
-                        writer.add(entry, entry.target.encode())
+                        writer.add(entry, target.encode())
                 except Exception as error:
                     reported = self._reports and error is meter.fault
                     if not reported or (written := writer.cut()) is None:
@@ -114,7 +115,7 @@ class _Build:
                         raise
                     ledger.failed(entry, error, written)
                 finally:
-                    if close := getattr(entry.content, "close", None):
+                    if close := getattr(source, "close", None):
                         close()
                 if facts and written:
                     ledger.entries.append(facts.document())

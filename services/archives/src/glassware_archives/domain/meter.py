@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from functools import lru_cache
 
 from glassware.problems import InvalidProblem, TooLargeProblem
-from glassware_archives.domain.entries import Block, Entry, Limits
+from glassware_archives.domain.entries import EARLIEST, Block, Entry, Limits
 from glassware_archives.domain.formats import Format
 
 # A source that drips single bytes must not be kept as as many objects.
@@ -26,6 +25,7 @@ class Meter:
         self.count = 0
         self.fault: Exception | None = None
         self._spent = False
+        self._dated = EARLIEST
 
     def admit(self, index: int, entry: Entry, kind: Format) -> None:
         """Refuse an entry that cannot be right, before it is begun.
@@ -35,8 +35,11 @@ class Meter:
         size = entry.size or 0
         if index >= self._limits.max_entries:
             raise TooLargeProblem(f"An archive has at most {self._limits.max_entries} entries.")
-        if not _datable(entry.modified):
-            raise _problem(index, "modified", "Must have a time zone, and be from 1970 to 2105.")
+        if entry.modified is not self._dated:
+            if not _datable(entry.modified):
+                message = "Must have a time zone, and be from 1970 to 2105."
+                raise _problem(index, "modified", message)
+            self._dated = entry.modified  # most often that of the next, too
         if entry.kind not in kind.kinds:
             raise _problem(index, "kind", f"There is no {entry.kind} in {kind.name}.")
         if size > kind.max_size:
@@ -83,7 +86,6 @@ class Meter:
         raise TooLargeProblem(f"The entries hold more than {self._max_bytes} bytes together.")
 
 
-@lru_cache(1024)
 def _datable(modified: datetime) -> bool:
     # A zip would silently state another time: its seconds are 32 bits without a sign.
     return modified.tzinfo is not None and 0 <= modified.timestamp() < 2**32

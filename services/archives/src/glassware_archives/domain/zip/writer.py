@@ -166,19 +166,21 @@ def all_packed(
     level: Level, passphrase: str | None, gathered: list[tuple[Entry, bytes]]
 ) -> list[Whole]:
     """Return whole entries, compressed and, where there is a passphrase, encrypted."""
-    wholes: list[Whole] = []
-    for entry, content in gathered:
-        method, data = deflated(level, content)
-        if passphrase is None:
-            sizes = method, crc32(content), len(data), len(content)
-            wholes.append((headers.head(entry), sizes, b"", data))
-        else:
-            lock = seal.Seal(passphrase)
-            data = b"".join((lock.start, lock.update(data), lock.end()))
-            sizes = seal.METHOD, 0, len(data), len(content)
-            head = headers.head(entry, headers.ENCRYPTED)
-            wholes.append((head, sizes, seal.field(method), data))
-    return wholes
+    if passphrase is not None:
+        return [_sealed(level, passphrase, *each) for each in gathered]
+    made = [deflated(level, content) for _, content in gathered]
+    return [
+        (headers.head(entry), (method, crc32(content), len(data), len(content)), b"", data)
+        for (entry, content), (method, data) in zip(gathered, made, strict=True)
+    ]
+
+
+def _sealed(level: Level, passphrase: str, entry: Entry, content: bytes) -> Whole:
+    method, data = deflated(level, content)
+    lock = seal.Seal(passphrase)
+    data = b"".join((lock.start, lock.update(data), lock.end()))
+    sizes = seal.METHOD, 0, len(data), len(content)
+    return headers.head(entry, headers.ENCRYPTED), sizes, seal.field(method), data
 
 
 class _Streamed:
