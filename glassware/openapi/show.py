@@ -13,6 +13,8 @@ Node = Mapping[str, Any]
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(\.\d+)?Z")
 #: Texts longer than this are written on several lines.
 LINE = 200
+#: Words longer than this are broken.
+LONGEST = 24
 
 
 def is_url(value: object) -> bool:
@@ -22,6 +24,11 @@ def is_url(value: object) -> bool:
 
 def is_instant(value: object) -> bool:
     return isinstance(value, str) and INSTANT.fullmatch(value) is not None
+
+
+def is_unbroken(value: str) -> bool:
+    """Whether the text has a word, such as a digest, that would push other columns out of sight."""
+    return any(len(word) > LONGEST for word in value.split())
 
 
 def moment(value: str) -> str:
@@ -97,7 +104,11 @@ def local(value: object) -> str:
     return f"{match[1]}T{match[2]}{match[3] or ''}" if match else ""
 
 
-TESTS: dict[str, Callable[..., bool]] = {"url": is_url, "instant": is_instant}
+TESTS: dict[str, Callable[..., bool]] = {
+    "url": is_url,
+    "instant": is_instant,
+    "unbroken": is_unbroken,
+}
 FILTERS: dict[str, Callable[..., Any]] = {
     "about": about,
     "code": code,

@@ -70,6 +70,28 @@ def test_every_page_is_accessible_whole_and_asks_nobody_else(
 
 
 @pytest.mark.parametrize("view", VIEWS)
+def test_long_words_push_nothing_out_of_sight(
+    browse: Browse, world: World, two_tasks: str, view: str
+) -> None:
+    browser, url = browse(view), f"{two_tasks}/attachments"
+    browser.open(two_tasks)
+    browser.sign_in()
+    made = browser.driver.execute_async_script(
+        """const [url, done] = arguments;
+        const token = JSON.parse(sessionStorage.getItem("glassware.session")).token;
+        fetch(url, { method: "PUT", body: "x", headers: { Authorization: `Bearer ${token}` } })
+            .then(answer => done(answer.status))""",
+        f"{url}/minutes.txt",
+    )
+    assert made in (201, 204)
+    browser.open(url)
+    browser.heading("Attachments")
+    table = "const table = document.querySelector('.scroll');"
+    assert browser.js(f"{table} return table.scrollWidth - table.clientWidth") == 0
+    assert len(browser.one(".scroll .unbroken").text) == 64
+
+
+@pytest.mark.parametrize("view", VIEWS)
 def test_docs_are_accessible_and_try_requests_with_the_token(
     browse: Browse, world: World, view: str
 ) -> None:
