@@ -53,7 +53,7 @@ crc32: Callable[..., int] = isal_zlib.crc32
 def deflated(level: Level, content: bytes) -> tuple[int, bytes]:
     """Return the method and the bytes of a whole entry; stored where that is no longer."""
     if level.library is not None and len(content) > 2:
-        packed = _packed(level, content, b"", zlib_ng.Z_FINISH)
+        packed = _packed(level, content, _nothing(content), zlib_ng.Z_FINISH)
         if len(packed) < len(content):
             return DEFLATE, packed
     return STORE, content
@@ -63,7 +63,7 @@ def piece(level: Level, block: bytes, before: bytes) -> bytes:
     """Return a block in the middle of a stream: compressed, or stored where that is shorter."""
     if level.library is None or not _shrinks(level, block):
         return stored(block)
-    packed = _packed(level, block, before, zlib_ng.Z_SYNC_FLUSH)
+    packed = _packed(level, block, before or _nothing(block), zlib_ng.Z_SYNC_FLUSH)
     return packed if len(packed) < len(block) else stored(block)
 
 
@@ -84,7 +84,7 @@ def _tail(block: Block) -> bytes:
 
 def _packed(level: Level, block: bytes, before: bytes, flush: int) -> bytes:
     _, library, effort, memory, _ = level
-    made = library.compressobj(effort, DEFLATE, _RAW, memory, 0, before or _nothing(block))
+    made = library.compressobj(effort, DEFLATE, _RAW, memory, 0, before)
     packed: bytes = made.compress(block) + made.flush(flush)
     return packed
 

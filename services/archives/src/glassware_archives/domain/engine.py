@@ -87,6 +87,7 @@ class _Build:
         meter, names = self._meter(), Names(kind, options.names == "rewrite")
         names.reserve(ledger.reserved(options))
         with self._writer() as writer:
+            block, manifest = writer.block, options.manifest
             for index, entry in enumerate(entries):
                 facts: Facts | None = None
                 written: int | None = 1
@@ -98,10 +99,10 @@ class _Build:
                     meter.admit(index, entry, kind)
                     if what == "file":
                         content = meter.read(index, entry)
-                        if options.manifest:
+                        if manifest:
                             facts = Facts(name)
                             content = facts.watch(content)
-                        if size is not None and size < writer.block:
+                        if size is not None and size < block:
                             writer.add(entry, b"".join(content))
                         else:
                             yield from self._file(writer, meter, entry, content)

@@ -89,7 +89,7 @@ class Names:
 
     def add(self, index: int, name: str, directory: bool = False) -> str:
         """Return the name in NFC, or raise InvalidProblem with all that is wrong with it."""
-        if name.startswith(self._folder) and not directory:
+        if not directory and name.startswith(self._folder):
             last = len(self._folder)
             if (
                 _PLAIN_PART.fullmatch(name, last)

@@ -43,6 +43,7 @@ class Zip:
         #: The length of the blocks that ``write`` takes.
         self.block = self._level.block
         self._passphrase = passphrase
+        self._most = _SMALL if self._level.library else self.block
         self._line = workers.line()
         self._out = Outlet()
         self._records = bytearray()
@@ -54,12 +55,13 @@ class Zip:
 
     def add(self, entry: Entry, content: bytes) -> None:
         """Write a whole entry, with its sizes before its content."""
+        size = len(content)
         passphrase = self._passphrase if entry.kind == "file" else None
-        alone = passphrase is not None or (self._level.library and len(content) > _SMALL)
+        alone = passphrase is not None or size > self._most
         if alone:
             self._flush()
         self._gathered.append((entry, content))
-        self._size += len(content) + _EACH
+        self._size += size + _EACH
         if alone or self._size >= BLOCK:
             self._flush(passphrase)
 
