@@ -17,7 +17,8 @@ Call = tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]
 class Workers:
     """The threads that compress, shared by all builds of a process; started when first needed.
 
-    Whoever builds works with them instead of waiting, so there is one less than ``count``.
+    Whoever builds works with them instead of waiting, so there is one less than ``count``. An
+    executor gives a call back only by having it cancelled, and takes longer to hand it over.
     """
 
     def __init__(self, count: int | None = None) -> None:
