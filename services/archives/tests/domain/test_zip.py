@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware_archives.domain import Entry, Limits, Options, Workers, build
-from glassware_archives.domain.deflate import BLOCK, END, LEVELS, PIECE, piece
+from glassware_archives.domain.deflate import BLOCK, DEFLATE, END, LEVELS, PIECE, deflated, piece
 from glassware_archives.domain.zip import headers
 from glassware_archives.domain.zip.length import zip_length
 
@@ -124,6 +124,8 @@ def test_what_does_not_shrink_is_stored() -> None:
 def test_beginning_of_a_stream_needs_nothing_before_it(block: bytes) -> None:
     for level in LEVELS.values():
         assert zlib.decompress(piece(level, block, b"") + END, -15) == block
+        method, packed = deflated(level, block)
+        assert (zlib.decompress(packed, -15) if method == DEFLATE else packed) == block
 
 
 def test_mixed_content_is_made_small_where_it_can_be() -> None:

@@ -54,7 +54,10 @@ crc32: Callable[..., int] = isal_zlib.crc32
 def deflated(level: Level, content: bytes) -> tuple[int, bytes]:
     """Return the method and the bytes of a whole entry; stored where that is no longer."""
     if level.library is not None and len(content) > 2:
-        packed = _packed(level, content, _nothing(content), zlib_ng.Z_FINISH)
+        packed = _packed(level, content, _BYTES[0], zlib_ng.Z_FINISH)
+        # Only of what is kept is it looked whether that byte was the right one: it mostly is.
+        if len(packed) < len(content) and (before := _nothing(content)) != _BYTES[0]:
+            packed = _packed(level, content, before, zlib_ng.Z_FINISH)
         if len(packed) < len(content):
             return DEFLATE, packed
     return STORE, content
