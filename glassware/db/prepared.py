@@ -8,8 +8,11 @@ from contextlib import suppress
 from operator import attrgetter, methodcaller
 from typing import Any
 
-from sqlalchemy import ClauseElement, Connection, Dialect, Engine
+from sqlalchemy import ClauseElement, Connection, Dialect, Engine, Uuid
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.types import TypeEngine
+
+from glassware.db.types import of_hex
 
 Process = Callable[[Any], Any]
 FETCHED = methodcaller("fetchall")
@@ -112,4 +115,10 @@ class Kept:
 
 def processors(columns: Sequence[Any], dialect: Dialect) -> list[Process | None]:
     """Return, for each column, what makes Python's value of the driver's; None for nothing."""
-    return [each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns]
+    return [processor(each.type, dialect) for each in columns]
+
+
+def processor(kind: TypeEngine[Any], dialect: Dialect) -> Process | None:
+    made = kind.dialect_impl(dialect).result_processor(dialect, None)
+    # The dialect's own reads a UUID in any form, in three times as long.
+    return of_hex if made and type(kind) is Uuid and kind.as_uuid else made

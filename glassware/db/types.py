@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID, SafeUUID
 
 from sqlalchemy import DateTime, Dialect
 from sqlalchemy.types import TypeDecorator
@@ -40,8 +41,8 @@ class Instant(TypeDecorator[datetime]):
 
 
 def in_utc(moment: datetime | None) -> datetime | None:
-    if moment is None:
-        return None
+    if moment is None or moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError("a naive datetime cannot be stored; give it a time zone")
     return moment.astimezone(UTC)
@@ -53,4 +54,14 @@ def as_text(moment: datetime | None) -> str | None:
 
 
 def of_text(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+    return None if text is None else datetime.fromisoformat(f"{text}+00:00")
+
+
+def of_hex(digits: str | None) -> UUID | None:
+    """Return the UUID of 32 digits that were one's own, without a look for any other form."""
+    if digits is None:
+        return None
+    made = object.__new__(UUID)
+    object.__setattr__(made, "int", int(digits, 16))
+    object.__setattr__(made, "is_safe", SafeUUID.unknown)
+    return made

@@ -85,7 +85,7 @@ def plain(value: object) -> str:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("a datetime without an offset is no moment; make it aware")
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        return f"{value.astimezone(UTC).isoformat()[:-6]}Z"
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, UUID):
