@@ -54,16 +54,22 @@ app: Callable[[], Flask] = cast("Any", current_app)._get_current_object
 scope: Callable[[], object] = cast("Any", app_ctx)._get_current_object
 
 
+def made_at(context: Any) -> datetime:
+    """Return the moment that a new row says it was made at."""
+    return context.get_current_parameters().get("created_at") or now()
+
+
 class Row:
     """The columns of every item: a time-ordered id, a version that counts changes, two times.
 
+    The times are one until something of the item has changed.
     A concurrent change of the same version makes the flush raise ``StaleDataError``.
     """
 
     id: Mapped[UUID] = mapped_column(primary_key=True, default=uuid7)
     version: Mapped[int]
     created_at: Mapped[datetime] = mapped_column(Instant, default=now)
-    updated_at: Mapped[datetime] = mapped_column(Instant, default=now, onupdate=now)
+    updated_at: Mapped[datetime] = mapped_column(Instant, default=made_at, onupdate=now)
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:

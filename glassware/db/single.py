@@ -28,6 +28,15 @@ VERSION, OLD = "version", "old_"
 LITERALS = frozenset({NoneType, bool, int, str, datetime, UUID, InstanceState})
 
 
+class Context(NamedTuple):
+    """What a default may ask of the statement that it is for, as it asks SQLAlchemy's own."""
+
+    current_parameters: dict[str, Any]
+
+    def get_current_parameters(self, isolate_multiinsert_params: bool = True) -> dict[str, Any]:
+        return self.current_parameters
+
+
 class Change(NamedTuple):
     """A statement that writes a row, and its values."""
 
@@ -89,10 +98,10 @@ class Shape:
 
     def insert(self, item: Any) -> Change:
         """Give the item all of its values; return what writes them."""
-        given = vars(item)
+        given, context = vars(item), Context(vars(item))
         for key, default in self.defaults:
             if key not in given:
-                given[key] = 1 if key == VERSION else default(None)
+                given[key] = 1 if key == VERSION else default(context)
         return Change(self.inserts, {key: given[key] for key in self.keys})
 
     def update(self, item: Any) -> Change | None:
@@ -103,7 +112,7 @@ class Shape:
             return None
         for key, default in self.turns:
             if key not in changed:
-                changed[key] = default(None)
+                changed[key] = default(Context(changed))
         old = {f"{OLD}id": given["id"], f"{OLD}{VERSION}": given[VERSION]}
         changed[VERSION] = given[VERSION] + 1
         given.update(changed)
@@ -145,7 +154,7 @@ class Shapes:
 
 
 def makes(default: Any) -> Callable[[Any], Any]:
-    """Return what makes the value of a column that is given none; it takes a context, unused."""
+    """Return what makes the value of a column that is given none; it takes a ``Context``."""
     if default is not None and default.is_callable:
         make: Callable[[Any], Any] = default.arg
         return make
