@@ -24,10 +24,15 @@ class Origin(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.present = self.most = 0
+        self.there: set[Handler] = set()
+        self.most = 0
         self.asked: list[str] = []
         self.gate = threading.Event()
         super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def present(self) -> int:
+        return len(self.there)
 
     @property
     def url(self) -> str:
@@ -42,15 +47,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         with self.server.lock:
-            self.server.present += 1
+            self.server.there.add(self)
             self.server.most = max(self.server.most, self.server.present)
             self.server.asked.append(self.path)
         try:
             kind, _, number = self.path.lstrip("/").partition("/")
             getattr(self, f"send_{kind}")(int(number or 0))
         finally:
-            with self.server.lock:
-                self.server.present -= 1
+            self.leave()
+
+    def leave(self) -> None:
+        """Be counted no longer."""
+        with self.server.lock:
+            self.server.there.discard(self)
 
     def begin(self, length: int, status: int = 200, **headers: str) -> None:
         self.send_response(status)
@@ -65,6 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_slow(self, number: int) -> None:
         time.sleep(0.02)
+        self.leave()  # whoever reads the answer may be here again before this one has ended
         self.send_size(number)
 
     def send_gate(self, number: int) -> None:
