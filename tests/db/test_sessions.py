@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,19 +33,6 @@ class Box(Row, db.Model):
     label: Mapped[str] = mapped_column(String(20))
     shelf_id: Mapped[UUID] = mapped_column(ForeignKey("shelves.id", ondelete="CASCADE"))
     shelf: Mapped[Shelf] = relationship()
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    app = Flask("shelves")
-    path = tmp_path_factory.mktemp("db") / "shelves.sqlite"
-    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{path}"
-    db.init_app(app)
-    with app.app_context():
-        db.create_all()
-    yield app
-    with app.app_context():
-        db.close()
 
 
 class Script:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,19 +28,6 @@ class Label(Row, db.Model):
     name: Mapped[str] = mapped_column(String(20))
     slug: Mapped[str] = mapped_column(String(20), default=slug, onupdate=slug)
     size: Mapped[int] = mapped_column(default=7)
-
-
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    app = Flask("labels")
-    folder: Path = tmp_path_factory.mktemp("db")
-    app.config["SQLALCHEMY_DATABASE_URI"] = f"sqlite:///{folder / 'labels.sqlite'}"
-    db.init_app(app)
-    with app.app_context():
-        db.create_all()
-    yield app
-    with app.app_context():
-        db.close()
 
 
 def plain(label: Label) -> tuple[Any, ...]:
