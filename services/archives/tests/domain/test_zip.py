@@ -24,7 +24,7 @@ from glassware_archives.domain.zip.length import zip_length
 KIB = 1024
 RANDOM = random.Random(11)
 WORDS = [RANDOM.randbytes(4).hex().encode() for _ in range(500)]
-TEXT = b" ".join(RANDOM.choices(WORDS, k=150_000))
+TEXT = b" ".join(RANDOM.choices(WORDS, k=160_000))
 NOISE = RANDOM.randbytes(len(TEXT))
 MIXED = b"".join(
     part[start : start + 40_000] for start in range(0, len(TEXT), 40_000) for part in (TEXT, NOISE)

@@ -18,7 +18,9 @@ from glassware_archives.domain.workers import Line, Then
 
 #: The bytes that make a stored block of 64 KiB, whose header takes 5.
 PIECE = 64 * 1024 - 5
-BLOCK = 4 * PIECE
+#: Long, as each begins anew; no longer, so that one that is stored leaves at once (``Outlet``), and
+#: that a slow source is heard of now and then.
+BLOCK = 7 * PIECE
 #: The end of a stream whose blocks all say that another follows.
 END = b"\x03\x00"
 STORE, DEFLATE = 0, 8
