@@ -40,8 +40,9 @@ every_steady_format = pytest.mark.parametrize(
 
 
 def fit(format: str, name: str) -> str:
-    """Return the name for a format that may not have folders."""
-    return name.replace("/", "-") if FORMATS[format].flat else name
+    """Return the name for a format that may not have folders, or not the name."""
+    kind = FORMATS[format]
+    return kind.readable(name.replace("/", "-")) if kind.flat else name
 
 
 class Source:

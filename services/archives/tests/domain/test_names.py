@@ -108,6 +108,18 @@ def test_a_semicolon_is_refused_where_a_reader_would_see_another_character() -> 
         check_names(["a;b/c.txt"], iso)
     assert "No ;" in str(refused.value.errors)
     assert names.Names(iso, rewrite=True).add(0, "a;b/c.txt") == "a_b/c.txt"
+
+
+@pytest.mark.parametrize("name", ["b" * 16, "__.SYMDEF", "é" * 8, "a.b" + "c" * 13])
+def test_ar_has_no_name_that_its_readers_cut_or_take_for_a_table(name: str) -> None:
+    ar = FORMATS["ar"]
+    for plain in ("a", name + "x", name[:-1], f"{name[:3]} {name[4:]}"):
+        assert check_names([plain], ar) == [plain]
+    with pytest.raises(InvalidProblem) as caught:
+        check_names(["a", name], ar)
+    assert caught.value.errors == {"entries.1.name": [ar.misreading]}
+    assert check_names([name]) == [name]
+    assert names.Names(ar, rewrite=True).add(0, f"folder/{name}") == name + "_"
     assert check_names(["a;b/c.txt"], FORMATS["zip"]) == ["a;b/c.txt"]
 
 
@@ -204,7 +216,9 @@ class Forgetful(names.Names):
 
 
 FOLDERS = st.sampled_from(["", "a/", "A/", "a/b/", "nul/", "é/", "e\u0301/", "/", "x" * 300 + "/"])
-PARTS = st.sampled_from(["a", "A", "b.txt", "é", "CON", "x.", "", "..", "_errors.json", "y" * 64])
+PARTS = st.sampled_from(
+    ["a", "A", "b.txt", "é", "CON", "x.", "", "..", "_errors.json", "y" * 64, "z" * 16]
+)
 PLACES = st.builds("".join, st.tuples(FOLDERS, PARTS))
 
 

@@ -219,6 +219,9 @@ PARTS = st.sampled_from(
         "~",
         ";",
         "a;1",
+        "b" * 15,
+        "b" * 15 + "c",
+        "__.SYMDEF",
     ]
 ) | st.text(max_size=4)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,7 +22,8 @@ class Format:
     each time. ``numbered``: what has the number of an inode, or none, twice is one file to its
     readers. ``flat``: there are no folders. ``rooted``: each folder above an entry has to be one,
     from the root on. ``max_part``: UTF-16 units in a part of a name.
-    ``barred``: characters that some reader takes for others.
+    ``misread``: where in a part of a name, as UTF-8, a "_" has to be, since some reader takes the
+    part for another; ``misreading`` is how.
     """
 
     name: str
@@ -38,7 +40,15 @@ class Format:
     kinds: tuple[Kind, ...] = _ALL_KINDS
     max_size: int = 2**63 - 1
     max_part: int = 255
-    barred: str = ""
+    misread: re.Pattern[bytes] | None = None
+    misreading: str = ""
+
+    def readable(self, part: str) -> str:
+        """Return the part of a name as every reader takes it for what it is."""
+        if self.misread is None:
+            return part
+        right = self.misread.sub(b"_", part.encode("utf-8", "surrogatepass"))
+        return right.decode("utf-8", "surrogatepass")
 
 
 def _tar(
@@ -98,6 +108,8 @@ _ALL = (
         flat=True,
         kinds=("file",),
         max_size=10**10 - 1,
+        misread=re.compile(rb"(?<=\A[^ ]{16})\Z|(?<=\A__\.SYMDEF)\Z"),
+        misreading="GNU's ar cuts a name of 16 bytes, and takes __.SYMDEF for a table.",
     ),
     Format(
         "xar",
@@ -116,7 +128,8 @@ _ALL = (
         at_end=True,
         clocked=True,
         max_part=103,
-        barred=";",
+        misread=re.compile(rb";"),
+        misreading="No ; may be in the names of iso.",
     ),
     Format(
         "mtree",

@@ -86,10 +86,11 @@ class Names:
         self._folder, self._node = "", self._root
         self._kind = kind
         self._rewrite = rewrite
+        self._plain_is_good = kind is None or kind.misread is None
 
     def add(self, index: int, name: str, directory: bool = False) -> str:
         """Return the name in NFC, or raise InvalidProblem with all that is wrong with it."""
-        if not directory and name.startswith(self._folder):
+        if self._plain_is_good and not directory and name.startswith(self._folder):
             last = len(self._folder)
             if (
                 _PLAIN_PART.fullmatch(name, last)
@@ -133,8 +134,8 @@ class Names:
         faults = [] if plain else faults_of(name)
         if self._kind and self._kind.flat and "/" in name:
             faults.append(f"There are no folders in {self._kind.name}.")
-        if self._kind and any(each in name for each in self._kind.barred):
-            faults.append(f"No {self._kind.barred} may be in the names of {self._kind.name}.")
+        if self._kind and any(self._kind.readable(part) != part for part in name.split("/")):
+            faults.append(self._kind.misreading)
         if self._kind and not plain and _longest(name) > self._kind.max_part:
             faults.append(f"No part may exceed {self._kind.max_part} characters.")
         return faults
@@ -195,12 +196,10 @@ def _rewritten(name: str, kind: Format | None) -> str:
     hold becomes "_"; what is too long is cut.
     """
     name = _DRIVE.sub("", name).replace("\\", "/")
-    for each in kind.barred if kind else "":
-        name = name.replace(each, "_")
     parts = [part for part in name.split("/") if part not in ("", ".", "..")][-MAX_DEPTH:]
     made = [_part(part, kind.max_part if kind else MAX_PART) for part in parts] or ["_"]
-    if kind and kind.flat:
-        made = made[-1:]
+    if kind:
+        made = [kind.readable(part) for part in (made[-1:] if kind.flat else made)]
     while _length("/".join(made)) > MAX_NAME:
         made = made[1:]
     return "/".join(made)
