@@ -45,7 +45,8 @@ test-template: setup ## services that the template has just made, one for each k
 
 test-postgres: setup ## every service's tests, and the suite's, on a private PostgreSQL
 	@$(timed) postgres env GLASSWARE_TEST_DATABASE=postgresql \
-		$(pytest) -n 2 -m "$(alone) and not processes" services tests/e2e tests/api tests/db
+		$(pytest) -n 2 -m "$(alone) and not processes" services tests/e2e tests/api tests/db \
+		--ignore=services/archives/tests/domain --ignore=tests/db/test_postgresql.py
 
 test-media: setup ## JSON and XML read and written, with many more documents: EXAMPLES=10000
 	@$(timed) media env GLASSWARE_TEST_EXAMPLES=$(or $(EXAMPLES),500) $(pytest) -n 2 tests/media

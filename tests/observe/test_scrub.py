@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from dataclasses import make_dataclass
 from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from glassware.observe.logging import event
@@ -207,19 +208,43 @@ def test_where_no_mark_stands_no_pattern_finds_a_secret(text):
     assert _suspect(text) or not any(pattern.search(text) for pattern, _ in _PATTERNS)
 
 
-LEAVES = (
-    st.text() | st.integers() | st.floats() | st.sampled_from(["k=v", "Basic abcdefghij", "eyJ"])
+ORDINARY = [
+    "",
+    "a",
+    "status",
+    "GET",
+    "/tasks/1",
+    "1234",
+    "a b",
+    "Bas",
+    "ic abcdefghij",
+    "é",
+    "hunt",
+]
+HIDDEN = [
+    "k=secret",
+    "Basic abcdefghij",
+    "eyJabcdefghij",
+    "my hunter2",
+    "12345",
+    "baſic abcdefghij",
+]
+TEXTS = st.sampled_from([*ORDINARY, *ORDINARY, *HIDDEN])
+LEAVES = TEXTS | st.none() | st.booleans() | st.sampled_from([1, 123456, 1.5, 2**64, math.inf])
+DATA = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(TEXTS | st.just("token"), inner, max_size=3)
+    ),
+    max_leaves=5,
 )
 
 
-NAMES = st.text() | st.just("token")
-DATA = st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner))
-
-
-@given(document=st.dictionaries(NAMES, DATA))
+@given(document=st.dictionaries(TEXTS, DATA, max_size=3))
+@settings(max_examples=500)
 def test_where_one_look_finds_nothing_there_is_nothing_to_mask(document):
     scrubber = Scrubber()
-    scrubber.register("eyJ1", "12345")
+    scrubber.register("hunter2", "12345")
     if scrubber.holds_nothing(document):
         assert scrubber.value(document) == document
 

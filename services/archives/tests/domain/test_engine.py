@@ -383,9 +383,9 @@ def test_abandoned_builds_leave_no_memory_and_no_descriptors(format: str) -> Non
             abandon(format, turn)
         gc.collect()
 
-    abandon_some(35)
+    abandon_some(21)
     memory, heap, files = resident(), allocated(), descriptors()
-    abandon_some(35)
+    abandon_some(21)
     assert descriptors() == files
     assert resident() - memory < 16 * MIB
     assert allocated() - heap < 64 * KIB
