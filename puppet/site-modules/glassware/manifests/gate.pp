@@ -12,9 +12,10 @@ define glassware::gate (
 
   $curl = "curl -sS --fail-with-body --max-time 10 ${options} ${url}"
 
+  # A machine that is busy for a moment has not changed.
   exec { "${title} is well":
     command   => $curl,
-    unless    => $curl,
+    unless    => "${curl} --retry 2 --retry-delay 1 --retry-all-errors",
     path      => ['/usr/bin', '/bin'],
     tries     => $glassware::patience,
     try_sleep => 1,
