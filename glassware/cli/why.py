@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -32,15 +33,41 @@ There is no line of the request {request_id} in {places}.
 
 @dataclass
 class Hop:
-    """What one service did for the request; ``end`` is its access line, None while it lacks one."""
+    """What one service did for the request; ``end`` is its access line, None while it lacks one.
+
+    ``answers`` are the hops that its calls led to, by the id of the call.
+    """
 
     service: str
     lines: list[Line] = field(default_factory=list)
     end: Line | None = None
+    answers: dict[str, list[Hop]] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def began(self) -> datetime:
-        return began(self.end) if self.end else min(map(began, self.lines))
+        own = began(self.end) if self.end else min(map(began, self.lines))
+        return min([own, *(moment for moment, _, _ in self.steps())])
+
+    def steps(self) -> list[tuple[datetime, Line, list[Hop]]]:
+        """Return when each line's matter began, the line, and what answered it, in order.
+
+        No later than any answer: what is busy writes a line later than the moment it tells of.
+        """
+        steps = []
+        for line in self.lines:
+            answers = sorted(self.answers.get(line.get("call_id", ""), ()), key=BEGAN)
+            steps.append((min([began(line), *map(BEGAN, answers)]), line, answers))
+        return sorted(steps, key=itemgetter(0))
+
+    def services(self) -> Iterator[str]:
+        """Yield the names of all that had to do with it, who asks before who answers."""
+        yield self.service
+        for _, _, answers in self.steps():
+            for answer in answers:
+                yield from answer.services()
+
+
+BEGAN = attrgetter("began")
 
 
 @click.command()
@@ -67,10 +94,10 @@ def why(request_id: str, logs: tuple[Path, ...], journal: IO[str] | None) -> Non
         texts, places = lines_of(files), ", ".join(map(str, files))
     else:
         texts, places = messages(journalctl(request_id)), "the journal"
-    hops = joined(line for text in texts if request_id in text for line in parsed(text, request_id))
-    if not hops:
+    tops = joined(line for text in texts if request_id in text for line in parsed(text, request_id))
+    if not tops:
         raise click.ClickException(UNKNOWN.format(request_id=request_id, places=places))
-    click.echo("\n".join(story(request_id, hops)))
+    click.echo("\n".join(story(request_id, tops)))
 
 
 def found(place: Path) -> list[Path]:
@@ -112,8 +139,8 @@ def parsed(text: str, request_id: str) -> Iterator[Line]:
             yield line
 
 
-def joined(lines: Iterable[Line]) -> dict[str, Hop]:
-    """Return the hops by their spans."""
+def joined(lines: Iterable[Line]) -> list[Hop]:
+    """Return the hops that none of the others asked for, in order; the others are below them."""
     hops: dict[str, Hop] = {}
     for line in lines:
         hop = hops.setdefault(str(line.get("span_id")), Hop(line["service"]))
@@ -121,7 +148,15 @@ def joined(lines: Iterable[Line]) -> dict[str, Hop]:
             hop.end = line
         else:
             hop.lines.append(line)
-    return hops
+    callers = {line.get("call_id"): hop for hop in hops.values() for line in hop.lines}
+    tops = []
+    for hop in hops.values():
+        parent = (hop.end or {}).get("parent_id")
+        if parent and (caller := callers.get(parent)):
+            caller.answers.setdefault(parent, []).append(hop)
+        else:
+            tops.append(hop)
+    return sorted(tops, key=BEGAN)
 
 
 def began(line: Line) -> datetime:
@@ -129,20 +164,14 @@ def began(line: Line) -> datetime:
     return datetime.fromisoformat(line["ts"]) - timedelta(seconds=line.get("seconds", 0))
 
 
-def story(request_id: str, hops: dict[str, Hop]) -> Iterator[str]:
+def story(request_id: str, tops: list[Hop]) -> Iterator[str]:
     """Yield the lines to show; a hop stands where it was asked for, or at the top."""
-    below: dict[str, list[Hop]] = defaultdict(list)
-    calls = {line.get("call_id") for hop in hops.values() for line in hop.lines}
-    in_order = sorted(hops.values(), key=lambda hop: hop.began)
-    for hop in in_order:
-        parent = (hop.end or {}).get("parent_id", "")
-        below[parent if parent in calls else ""].append(hop)
-    services = ", ".join(dict.fromkeys(hop.service for hop in in_order))
-    first = in_order[0].began
+    services = ", ".join(dict.fromkeys(name for hop in tops for name in hop.services()))
+    first = tops[0].began
     yield f"{request_id}, {first:%Y-%m-%d %H:%M:%S} UTC, through {services}"
-    for hop in below[""]:
+    for hop in tops:
         yield ""
-        for moment, depth, text in told(hop, below, 0):
+        for moment, depth, text in told(hop, 0):
             offset = f"{(moment - first) / timedelta(milliseconds=1):9,.1f} ms" if moment else ""
             yield f"{offset:12}  {'  ' * depth}{shown(text)}"
 
@@ -155,15 +184,14 @@ def shown(text: str) -> str:
 Told = tuple[datetime | None, int, str]
 
 
-def told(hop: Hop, below: dict[str, list[Hop]], depth: int) -> Iterator[Told]:
+def told(hop: Hop, depth: int) -> Iterator[Told]:
     """Yield when, how deep and what; no time for what goes with the line before."""
     yield hop.began, depth, headline(hop)
-    for line in sorted(hop.lines, key=began):
-        answers = below.get(line["call_id"], []) if line["event"] == CALL else []
+    for moment, line, answers in hop.steps():
         for answer in answers:
-            yield from told(answer, below, depth + 1)
+            yield from told(answer, depth + 1)
         if not answers:
-            yield began(line), depth + 1, called(line) if line["event"] == CALL else other(line)
+            yield moment, depth + 1, called(line) if line["event"] == CALL else other(line)
             yield from ((None, depth + 2, text) for text in raised(line.get("exception")))
     yield from ((None, depth + 1, text) for text in problems(hop.end or {}))
 

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,27 @@ def test_times_and_durations_are_those_of_the_log(why: Why, lines: list[Line]) -
     assert offsets[0] == 0
     whole = max(line["seconds"] for line in ends) * 1000
     assert offsets[-1] <= whole + 1
+
+
+def test_a_line_that_was_written_late_is_told_where_it_belongs(
+    why: Why, lines: list[Line], tmp_path: Path
+) -> None:
+    """A busy machine writes that a request has ended when a while has gone by."""
+    late = [
+        {**line, "ts": (datetime.fromisoformat(line["ts"]) + timedelta(seconds=5)).isoformat()}
+        if line["service"] == "archives" or line["event"] == "neighbour_called"
+        else line
+        for line in lines
+    ]
+    log = tmp_path / "late.jsonl"
+    log.write_text("\n".join(map(json.dumps, late)))
+    story = why("failed", "--logs", str(log))
+    assert story.splitlines()[0].endswith("UTC, through archives, tasks")
+    assert sorted(shape(story)) == sorted(shape(why("failed")))
+    assert shape(story)[0] == ("", "archives  POST /archives  -> 502")
+    offsets = [float(each) for each in re.findall(r"^ *([\d.]+) ms", story, re.M)]
+    assert offsets == sorted(offsets)
+    assert offsets[0] == 0
 
 
 def test_what_went_wrong_is_told_at_every_hop_with_its_cause(why: Why) -> None:
