@@ -16,7 +16,7 @@ BLOCK = random.Random(7).randbytes(65_536)
 class Source(ThreadingHTTPServer):
     """``/blocks/N`` sends N blocks of 64 KiB, ``/slow/N`` 10 ms apart; ``/dying/N`` promises
     twice as many; ``/endless`` goes on until the client leaves, which sets ``left``, and
-    ``/silent`` says nothing after 20 blocks, until then; ``/redirect?URL`` sends elsewhere."""
+    ``/silent`` says nothing after 60 blocks, until then; ``/redirect?URL`` sends elsewhere."""
 
     daemon_threads = True
 
@@ -74,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def send_silent(self, _argument: str) -> None:
         self.begin(None)
-        for _ in range(20):
+        for _ in range(60):
             self.wfile.write(BLOCK)
         # One that leaves with blocks still on their way resets the connection.
         with suppress(ConnectionResetError):
