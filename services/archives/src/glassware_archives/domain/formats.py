@@ -109,7 +109,7 @@ _ALL = (
         kinds=("file",),
         max_size=10**10 - 1,
         misread=re.compile(rb"(?<=\A[^ ]{16})\Z|(?<=\A__\.SYMDEF)\Z"),
-        misreading="GNU's ar cuts a name of 16 bytes, and takes __.SYMDEF for a table.",
+        misreading="Take another: GNU's ar cuts names of 16 bytes; __.SYMDEF is its table.",
     ),
     Format(
         "xar",
