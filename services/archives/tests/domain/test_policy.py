@@ -132,6 +132,7 @@ PARTS = st.sampled_from(
         "C:",
         "\\",
         "a\0b",
+        "ß",
         "a;1",
         "z" * 16,
     ]
