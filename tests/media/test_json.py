@@ -83,7 +83,7 @@ def test_what_is_accepted_means_what_the_standard_library_says(text):
         assert found == stdlib.dumps(stdlib.loads(text))
 
 
-@given(NEARLY)
+@given(NEARLY | VALUES.map(stdlib.dumps))
 def test_quick_reading_and_careful_reading_agree(text):
     quick, careful = outcome(json.loads, text.encode()), outcome(json.loads_slowly, text)
     if isinstance(quick, MalformedBodyProblem) and not text.startswith("\ufeff"):
